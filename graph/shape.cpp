@@ -338,10 +338,30 @@ TensorType infer(const PixelUnshuffle& op, Types in) {
   return {in[0].dtype, {s[0], s[1] / r, s[2] / r, s[3] * r * r}};
 }
 
+// With sizes and attributes of at most this, no rule above overflows: all take at most one product of two of them.
+constexpr std::int64_t kLargest = std::int64_t{1} << 31;
+
+void want_small(std::span<const std::int64_t> numbers) {
+  for (std::int64_t n : numbers) {
+    if (n > kLargest || n < -kLargest) fail(ErrorKind::bad_input, "{} is more than the largest size, {}", n, kLargest);
+  }
+}
+
+void want_small(const Op& op, Types in) {
+  for (const TensorType& type : in) want_small(type.shape);
+  const auto attribute = [](std::string_view, const auto& value) {
+    using T = std::remove_cvref_t<decltype(value)>;
+    if constexpr (std::is_same_v<T, Ints>) want_small(value);
+    if constexpr (std::is_same_v<T, std::int64_t>) want_small({&value, 1});
+  };
+  std::visit([&](const auto& o) { std::remove_cvref_t<decltype(o)>::attributes(o, attribute); }, op);
+}
+
 }  // namespace
 
 TensorType infer_type(const Op& op, std::span<const TensorType> inputs) {
   try {
+    want_small(op, inputs);
     TensorType out = std::visit([&](const auto& o) { return infer(o, inputs); }, op);
     element_count(out.shape);
     return out;

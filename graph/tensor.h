@@ -63,6 +63,7 @@ class Tensor {
   const Shape& shape() const { return type_.shape; }
   const std::byte* data() const { return data_; }
   bool owned() const { return mutable_data_ != nullptr; }
+  const std::shared_ptr<const void>& owner() const { return owner_; }  // identity of the bytes, for caches
   std::byte* mutable_data();  // copies first when the bytes are borrowed or shared
 
   TensorView view() const { return {type_, data_}; }

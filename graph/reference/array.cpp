@@ -45,7 +45,7 @@ T narrow(double v) {
   } else if constexpr (std::is_floating_point_v<T>) {
     return static_cast<T>(v);
   } else {
-    // 2^63 itself is no int64: the comparison is with the first double that does not fit.
+    // As a double the largest int64 is 2^63, which does not fit: hence >=.
     if (std::isnan(v)) return 0;
     if (v <= static_cast<double>(std::numeric_limits<T>::min())) return std::numeric_limits<T>::min();
     if (v >= static_cast<double>(std::numeric_limits<T>::max())) return std::numeric_limits<T>::max();

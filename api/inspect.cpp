@@ -1,0 +1,135 @@
+#include "api/inspect.h"
+
+#include <fmt/ranges.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "diffusion/model.h"
+#include "graph/text.h"
+
+namespace thimble::api {
+namespace {
+
+using diffusion::build_graph;
+
+constexpr std::size_t kMaxTextFile = 64 << 20;
+
+// The first bytes tell a graph's text and JSON from a safetensors file, whose first eight bytes are a length.
+enum class FileKind { safetensors, json, graph };
+FileKind kind_of(std::span<const std::byte> bytes) {
+  std::string_view text(reinterpret_cast<const char*>(bytes.data()), std::min<std::size_t>(bytes.size(), 4096));
+  text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
+  if (text.starts_with("graph")) return FileKind::graph;
+  const bool json = text.starts_with("{") && (bytes.size() < 9 || bytes[8] != std::byte{'{'});
+  return json ? FileKind::json : FileKind::safetensors;
+}
+
+// Adds the graphs of a text-to-picture model in the order in which they run.
+struct ModelGraphs {
+  Inspected& out;
+  const InspectOptions& options;
+
+  void add(std::string name, std::string when, std::size_t weights, graph::Graph g) {
+    out.graphs.push_back({std::move(name), std::move(when), weights, std::move(g)});
+  }
+
+  void add_all(const Json& parts, const diffusion::Facts& facts) {
+    const auto config = [&](const char* part) -> const Json& { return get_object(get_object(parts, part, "parts"), "config", part); };
+    const auto passes = [&](const char* part) { return parts[part].value("passes", Json::array()); };
+    const int tokens = options.tokens > 0 ? options.tokens : facts.text_buckets.front();
+    const int size = options.size > 0 ? options.size : facts.image_size;
+    const int guided = options.batch > 0 ? options.batch : facts.guidance != 1 ? 2 : 1;
+    const int plain = options.batch > 0 ? options.batch : 1;
+
+    add("text", "once per prompt", 0, build_graph(config(diffusion::kTextPart), passes(diffusion::kTextPart), "text", guided, tokens));
+    passes::Split split = diffusion::split_denoiser(
+        build_graph(config(diffusion::kDenoiserPart), passes(diffusion::kDenoiserPart), "denoiser", guided, tokens));
+    if (!split.once.outputs.empty()) add("prompt", "once per prompt", 1, std::move(split.once));
+    add("step", "every step", 1, std::move(split.rest));
+    const Json& autoencoder = config(diffusion::kAutoencoderPart);
+    add("decoder", "once per picture", 2, build_graph(autoencoder, passes(diffusion::kAutoencoderPart), "decoder", plain, size));
+    add("encoder", "not for text to picture", 2,
+        build_graph(autoencoder, passes(diffusion::kAutoencoderPart), "encoder", plain, size));
+  }
+};
+
+void inspect_header(Inspected& out, const Json& header, const InspectOptions& options) {
+  out.name = header.value("name", "");
+  out.licence = header.value("licence", "");
+  out.description = header.value("description", "");
+  out.pipeline = get_object(header, "pipeline", "header");
+  ModelGraphs{out, options}.add_all(get_object(header, "parts", "header"),
+                                    diffusion::facts_from_json(out.pipeline, "header: pipeline"));
+}
+
+void inspect_config(Inspected& out, const Json& config, const InspectOptions& options) {
+  out.kind = "config";
+  const std::string type = get_string(config, "type", "config");
+  out.name = type;
+  const int batch = options.batch > 0 ? options.batch : 1;
+  for (const diffusion::GraphKind& kind : diffusion::graph_kinds()) {
+    if (kind.type != type) continue;
+    const bool text = kind.role == "text" || kind.role == "denoiser";
+    const int size = text ? (options.tokens > 0 ? options.tokens : 16) : (options.size > 0 ? options.size : 256);
+    out.graphs.push_back({std::string(kind.role), "", 0, kind.build(config, batch, size)});
+  }
+  if (out.graphs.empty()) fail(ErrorKind::unsupported, "no network can be built from a config of type '{}'", type);
+}
+
+}  // namespace
+
+std::vector<const InspectedGraph*> Inspected::select(const std::string& part) const {
+  std::vector<const InspectedGraph*> chosen;
+  std::vector<std::string> names;
+  for (const InspectedGraph& g : graphs) {
+    if (part.empty() || g.name == part) chosen.push_back(&g);
+    names.push_back(g.name);
+  }
+  if (chosen.empty()) fail(ErrorKind::bad_input, "there is no part '{}'; there are {}", part, fmt::join(names, ", "));
+  return chosen;
+}
+
+Inspected inspect(const std::filesystem::path& path, const InspectOptions& options) {
+  if (options.batch < 0 || options.batch > 4096 || options.tokens < 0 || options.size < 0 || options.size > 1 << 14) {
+    fail(ErrorKind::bad_input, "batch, tokens and size must be positive and not absurd");
+  }
+  Inspected out;
+  const auto mapped = MappedFile::open(path);
+  out.file_bytes = mapped->bytes().size();
+  const FileKind kind = kind_of(mapped->bytes());
+  if (kind == FileKind::safetensors) {
+    const formats::ModelFile file = formats::ModelFile::open(path);
+    const diffusion::Model model = diffusion::Model::from_file(file);  // refuses parts that do not fit
+    out.kind = "model";
+    inspect_header(out, file.header, options);
+    out.weights = {model.text().weights, model.denoiser().weights, model.autoencoder().weights};
+    out.has_weights = true;
+    return out;
+  }
+  const std::string text = read_file(path, kMaxTextFile);
+  return with_context(fmt::format("while reading {}", path.string()), [&] {
+    if (kind == FileKind::graph) {
+      out.kind = "graph";
+      out.graphs.push_back({"graph", "", 0, graph::parse_graph(text)});
+      out.name = out.graphs.front().graph.name;
+    } else if (const Json json = parse_json(text, "config"); json.contains("parts")) {
+      out.kind = "config";
+      inspect_header(out, json, options);
+    } else {
+      inspect_config(out, json, options);
+    }
+    out.weights.resize(3);
+    return std::move(out);
+  });
+}
+
+void draw_weights(Inspected& inspected, std::uint64_t seed) {
+  for (std::size_t i = 0; i < inspected.graphs.size(); ++i) {
+    const InspectedGraph& g = inspected.graphs[i];
+    const graph::Weights drawn = graph::initialise(g.graph, seed + i);
+    for (const std::string& name : drawn.names()) inspected.weights[g.weights].set(name, drawn.at(name));
+  }
+  inspected.has_weights = true;
+}
+
+}  // namespace thimble::api

@@ -1,0 +1,14 @@
+// The device program's commands: each adds its options and what runs when it is chosen (CLI::App::callback). A command
+// throws thimble::Error; main() turns it into one line on standard error and an exit status.
+#pragma once
+
+#include <CLI/App.hpp>
+
+namespace thimble::cli {
+
+void add_generate_command(CLI::App& app);
+void add_show_command(CLI::App& app);
+void add_bench_command(CLI::App& app);
+void add_version_command(CLI::App& app);
+
+}  // namespace thimble::cli

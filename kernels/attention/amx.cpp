@@ -1,0 +1,42 @@
+// Attention on AMX bf16: only the instructions; the algorithm is in amx_core.h. base/cpu asks for the permission to use
+// tiles; the tile configuration is the one of the matrix kernels (eight tiles of 16 rows by 64 bytes).
+#include <immintrin.h>
+
+#include "kernels/attention/amx_core.h"
+#include "kernels/gemm/functions.h"
+
+namespace thimble::kernels {
+namespace {
+
+static_assert(HWY_TARGET == HWY_AVX3, "built without the flags of this instruction set");
+
+// Tile numbers are part of the instruction, so every one is spelled out.
+struct Instructions {
+  static void begin() { internal::amx_begin(); }
+  static void end() { internal::amx_end(); }
+  static void sync() { __asm__ volatile("" : : : "memory"); }  // tile intrinsics do not say what memory they touch
+#define THIMBLE_TILE(i)                                                                                     \
+  static void zero(Tile<i>) { _tile_zero(i); }                                                       \
+  static void load(Tile<i>, const void* base, std::int64_t stride) { _tile_loadd(i, base, stride); } \
+  static void store(Tile<i>, void* base, std::int64_t stride) { _tile_stored(i, base, stride); }
+  THIMBLE_TILE(0)
+  THIMBLE_TILE(1)
+  THIMBLE_TILE(2)
+  THIMBLE_TILE(3)
+  THIMBLE_TILE(4)
+  THIMBLE_TILE(5)
+  THIMBLE_TILE(6)
+  THIMBLE_TILE(7)
+#undef THIMBLE_TILE
+  static void multiply(Tile<0>, Tile<4>, Tile<6>) { _tile_dpbf16ps(0, 4, 6); }
+  static void multiply(Tile<1>, Tile<4>, Tile<7>) { _tile_dpbf16ps(1, 4, 7); }
+  static void multiply(Tile<2>, Tile<5>, Tile<6>) { _tile_dpbf16ps(2, 5, 6); }
+  static void multiply(Tile<3>, Tile<5>, Tile<7>) { _tile_dpbf16ps(3, 5, 7); }
+};
+
+}  // namespace
+
+constexpr AttentionKernel attention_bf16_amx =
+    attention_row<AmxCore<Instructions>>(Isa::amx, DType::bf16, "attention_bf16_amx");
+
+}  // namespace thimble::kernels

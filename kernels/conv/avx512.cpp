@@ -1,0 +1,9 @@
+// AVX-512 depthwise kernels.
+#include "kernels/conv/depthwise-inl.h"
+
+namespace thimble::kernels::internal {
+
+void depthwise_f32_avx512(const DepthwiseRow& r) { depthwise_row<float>(r, epilogue_avx512); }
+void depthwise_bf16_avx512(const DepthwiseRow& r) { depthwise_row<bf16>(r, epilogue_avx512); }
+
+}  // namespace thimble::kernels::internal

@@ -1,0 +1,155 @@
+// Planning and packing of convolutions: which kernel, and weights in its order.
+#include <algorithm>
+#include <vector>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "kernels/conv/conv.h"
+#include "kernels/conv/depthwise.h"
+
+namespace thimble::kernels {
+namespace {
+
+constexpr DepthwiseKernel kDepthwise[] = {
+#define THIMBLE_DEPTHWISE(isa, type) \
+  {"depthwise_" #type "_" #isa, Isa::isa, DType::type, internal::depthwise_##type##_##isa},
+#include "kernels/conv/kernels.inc"
+#undef THIMBLE_DEPTHWISE
+};
+
+std::int64_t out_size(std::int64_t in, std::int64_t before, std::int64_t after, std::int64_t taps, std::int64_t stride,
+                      std::int64_t dilation) {
+  return (in + before + after - dilation * (taps - 1) - 1) / stride + 1;
+}
+
+void check_shape(const ConvShape& s) {
+  const auto wanted = [](bool ok, const char* what) {
+    if (!ok) fail(ErrorKind::bad_input, "[conv] {}", what);
+  };
+  wanted(std::min({s.B, s.H, s.W, s.C, s.O, s.kh, s.kw}) >= 1, "a size of the input, output or kernel is below 1");
+  wanted(std::min({s.stride_h, s.stride_w, s.dilation_h, s.dilation_w, s.groups}) >= 1,
+         "stride, dilation and groups must be at least 1");
+  wanted(std::min({s.pad_top, s.pad_left, s.pad_bottom, s.pad_right}) >= 0, "padding must not be negative");
+  wanted(s.C % s.groups == 0 && s.O % s.groups == 0, "groups must divide the input and the output channels");
+  const std::int64_t up = s.upsample ? 2 : 1;
+  wanted(s.H * up + s.pad_top + s.pad_bottom > s.dilation_h * (s.kh - 1) &&
+             s.W * up + s.pad_left + s.pad_right > s.dilation_w * (s.kw - 1),
+         "the kernel is larger than the padded input");
+}
+
+// (O, C / groups, kh, kw) of any source type as one f32 value.
+class Source {
+ public:
+  Source(const void* data, DType type) : data_(static_cast<const std::byte*>(data)), type_(type) {
+    if (type != DType::f32 && type != DType::bf16 && type != DType::f16) {
+      fail(ErrorKind::unsupported, "[conv] weights of type {} cannot be packed; f32, bf16 or f16 are wanted",
+           to_string(type));
+    }
+  }
+  void read(std::int64_t first, std::int64_t n, float* out) const {
+    convert(type_, data_ + static_cast<std::size_t>(first) * size_of(type_), DType::f32, out,
+            static_cast<std::size_t>(n));
+  }
+
+ private:
+  const std::byte* data_;
+  DType type_;
+};
+
+void pack_depthwise(const ConvPlan& plan, const Source& source, float* out) {
+  const ConvShape& s = plan.shape;
+  const std::int64_t taps = s.kh * s.kw;
+  const auto step = static_cast<std::int64_t>(round_up(static_cast<std::size_t>(s.C), kDepthwiseChannelStep));
+  std::vector<float> filter(static_cast<std::size_t>(taps));
+  std::fill(out, out + taps * step, 0.0f);
+  for (std::int64_t c = 0; c < s.C; ++c) {
+    source.read(c * taps, taps, filter.data());
+    for (std::int64_t t = 0; t < taps; ++t) out[t * step + c] = filter[static_cast<std::size_t>(t)];
+  }
+}
+
+}  // namespace
+
+std::int64_t ConvShape::out_h() const {
+  return out_size(H * (upsample ? 2 : 1), pad_top, pad_bottom, kh, stride_h, dilation_h);
+}
+
+std::int64_t ConvShape::out_w() const {
+  return out_size(W * (upsample ? 2 : 1), pad_left, pad_right, kw, stride_w, dilation_w);
+}
+
+ConvPlan plan_conv_with(const ConvShape& shape, const GemmKernel& kernel, int threads) {
+  check_shape(shape);
+  ConvPlan plan;
+  plan.shape = shape;
+  plan.type = kernel.type;
+  plan.threads = std::max(1, threads);
+  plan.gemm = &kernel;
+  const bool plain = shape.kh == 1 && shape.kw == 1 && shape.stride_h == 1 && shape.stride_w == 1 &&
+                     std::max({shape.pad_top, shape.pad_left, shape.pad_bottom, shape.pad_right}) == 0 &&
+                     !shape.upsample;
+  plan.kind = plain ? ConvPlan::Kind::gemm : ConvPlan::Kind::implicit;
+  plan.M = shape.B * shape.out_h() * shape.out_w();
+  plan.N = shape.O / shape.groups;
+  plan.K = shape.kh * shape.kw * (shape.C / shape.groups);
+  plan.group_packed_bytes = packed_bytes(kernel, plan.N, plan.K);
+  return plan;
+}
+
+ConvPlan plan_conv(const ConvShape& shape, DType type, int threads, Isa cap) {
+  ConvPlan plan = plan_conv_with(shape, pick_gemm(type, cap), threads);
+  if (shape.groups > 1 && shape.groups == shape.C && shape.C == shape.O) {
+    for (const DepthwiseKernel& kernel : kDepthwise) {
+      if (kernel.type != type || kernel.isa > cap || !supports(cpu(), kernel.isa)) continue;
+      plan.kind = ConvPlan::Kind::depthwise;
+      plan.depthwise = &kernel;
+      break;
+    }
+  }
+  return plan;
+}
+
+std::string_view conv_kernel_name(const ConvPlan& plan) {
+  return plan.kind == ConvPlan::Kind::depthwise ? plan.depthwise->name : plan.gemm->name;
+}
+
+std::size_t conv_packed_bytes(const ConvPlan& plan) {
+  const ConvShape& s = plan.shape;
+  if (plan.kind == ConvPlan::Kind::depthwise) {
+    return static_cast<std::size_t>(s.kh * s.kw) * sizeof(float) *
+           round_up(static_cast<std::size_t>(s.C), kDepthwiseChannelStep);
+  }
+  return plan.group_packed_bytes * static_cast<std::size_t>(s.groups);
+}
+
+void conv_pack(const ConvPlan& plan, const void* src, DType src_type, void* dst) {
+  const Source source(src, src_type);
+  if (plan.kind == ConvPlan::Kind::depthwise) return pack_depthwise(plan, source, static_cast<float*>(dst));
+  // The gathered patch runs over (ky, kx, c); rows of weights are brought into that order, one panel at a time.
+  const ConvShape& s = plan.shape;
+  const GemmKernel& kernel = *plan.gemm;
+  const std::int64_t inputs = s.C / s.groups, taps = s.kh * s.kw;
+  std::vector<float> row(static_cast<std::size_t>(plan.K)), rows(static_cast<std::size_t>(kernel.nr * plan.K));
+  for (std::int64_t group = 0; group < s.groups; ++group) {
+    auto* out = static_cast<std::byte*>(dst) + static_cast<std::size_t>(group) * plan.group_packed_bytes;
+    for (std::int64_t n0 = 0; n0 < plan.N; n0 += kernel.nr) {
+      const std::int64_t columns = std::min<std::int64_t>(kernel.nr, plan.N - n0);
+      for (std::int64_t j = 0; j < columns; ++j) {
+        source.read((group * plan.N + n0 + j) * plan.K, plan.K, row.data());
+        for (std::int64_t c = 0; c < inputs; ++c) {
+          for (std::int64_t t = 0; t < taps; ++t) {
+            rows[static_cast<std::size_t>(j * plan.K + t * inputs + c)] = row[static_cast<std::size_t>(c * taps + t)];
+          }
+        }
+      }
+      pack_weights(kernel, columns, plan.K, rows.data(), DType::f32, plan.K, out + packed_bytes(kernel, n0, plan.K));
+    }
+  }
+}
+
+std::size_t conv_scratch_bytes(const ConvPlan& plan) {
+  if (plan.kind == ConvPlan::Kind::depthwise) return 0;
+  return gemm_scratch_bytes(*plan.gemm, plan.M, plan.N, plan.K, plan.threads);
+}
+
+}  // namespace thimble::kernels
