@@ -21,7 +21,6 @@
 #include "data/emoji/sources.h"
 #include "data/emoji/tasks.h"
 #include "data/emoji/tgz.h"
-#include "media/codec.h"
 #include "media/transform.h"
 
 namespace thimble::data {
@@ -40,7 +39,8 @@ constexpr std::string_view kIcons = R"({"prefix": "x", "width": 32, "height": 32
   "wide": {"body": "<path fill=\"#00f\" d=\"M8 0h16v16H8z\"/>", "left": 8, "width": 16, "height": 16},
   "old": {"body": "<path d=\"M0 0h1v1H0z\"/>", "hidden": true},
   "stranger": {"body": ""}}})";
-constexpr std::string_view kChars = R"({"1f600": "square", "1f9d1-200d-2708-fe0f": "wide", "1f1e6": "old", "1f469-200d-2708-fe0f": "gone",
+constexpr std::string_view kChars =
+    R"({"1f600": "square", "1f9d1-200d-2708-fe0f": "wide", "1f1e6": "old", "1f469-200d-2708-fe0f": "gone",
                                         "1f47d": "stranger"})";
 
 std::filesystem::path scratch(const std::string& name) {
@@ -48,8 +48,6 @@ std::filesystem::path scratch(const std::string& name) {
   std::filesystem::create_directories(folder);
   return folder / name;
 }
-
-std::span<const std::byte> bytes(const std::string& s) { return std::as_bytes(std::span(s)); }
 
 TEST(Icons, JoinByCodePoint) {
   const Concepts concepts = read_concepts(kCaptions, kGroups);
@@ -77,14 +75,16 @@ TEST(Icons, DamagedTablesAreRefused) {
 }
 
 TEST(Raster, DrawsInsideTheMarginWithStraightAlpha) {
-  const media::Image image = draw_svg(read_icons(kIcons, kChars, read_concepts(kCaptions, kGroups), "test").at("1f600"), 64, 4, "test");
+  const media::Image image =
+      draw_svg(read_icons(kIcons, kChars, read_concepts(kCaptions, kGroups), "test").at("1f600"), 64, 4, "test");
   const auto pixel = [&](int x, int y) { return std::vector<int>(image.at(x, y), image.at(x, y) + 4); };
   EXPECT_EQ(pixel(3, 32), (std::vector<int>{0, 0, 0, 0}));
   EXPECT_EQ(pixel(4, 32), (std::vector<int>{255, 0, 0, 255}));
   EXPECT_EQ(pixel(59, 59), (std::vector<int>{255, 0, 0, 255}));
   EXPECT_EQ(pixel(60, 32), (std::vector<int>{0, 0, 0, 0}));
-  const media::Image half = draw_svg(R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><path fill="#00c800" fill-opacity=".5" d="M0 0h8v8H0z"/></svg>)",
-                                     16, 0, "test");
+  const media::Image half = draw_svg(
+      R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><path fill="#00c800" fill-opacity=".5" d="M0 0h8v8H0z"/></svg>)",
+      16, 0, "test");
   EXPECT_EQ(half.at(8, 8)[3], 128);
   EXPECT_NEAR(half.at(8, 8)[1], 200, 1);
   EXPECT_THROW(draw_svg("<svg", 16, 0, "broken"), Error);
@@ -123,8 +123,14 @@ TEST(Split, NoFamilyInTwoSplits) {
       for (int tone = 0; tone <= 5; ++tone) {
         for (int style = 0; style < kStyles; ++style) {
           const std::string skin = tone == 0 ? "" : std::string("-1f3f") + "_bcdef"[tone];
-          Concept c{.label = "role", .group = "people-body", .subgroup = "person-role", .tags = {}, .tone = tone, .second_tone = 0};
-          entries.push_back(make_entry(fmt::format("{}{}-200d-{:x}", person, skin, 0x2000 + role), c, static_cast<Style>(style)));
+          Concept c{.label = "role",
+                    .group = "people-body",
+                    .subgroup = "person-role",
+                    .tags = {},
+                    .tone = tone,
+                    .second_tone = 0};
+          entries.push_back(
+              make_entry(fmt::format("{}{}-200d-{:x}", person, skin, 0x2000 + role), c, static_cast<Style>(style)));
         }
       }
     }
@@ -140,10 +146,12 @@ TEST(Split, NoFamilyInTwoSplits) {
     }
     ++count[e.split];
     splits[e.family].insert(e.split);
-    if (e.tone != 0) (e.split == Split::combination ? held_tones : trained_tones).insert(e.family + std::to_string(e.tone));
+    if (e.tone != 0)
+      (e.split == Split::combination ? held_tones : trained_tones).insert(e.family + std::to_string(e.tone));
   }
   for (const auto& [family, set] : splits) {
-    if (set.count(Split::validation) + set.count(Split::test) != 0) EXPECT_EQ(set.size(), 1u) << family;
+    const bool held = set.count(Split::validation) + set.count(Split::test) != 0;
+    EXPECT_TRUE(!held || set.size() == 1) << family;
   }
   // A held-out tone of a role is held out in every style and sex.
   for (const std::string& held : held_tones) EXPECT_EQ(trained_tones.count(held), 0u) << held;
@@ -158,7 +166,12 @@ TEST(Split, HashIsFixed) {
 }
 
 Entry entry(std::string code_point, std::string label, Style style, int tone = 0) {
-  const Concept c{.label = std::move(label), .group = "people-body", .subgroup = "person-role", .tags = {"plane", "captain", "sky"}, .tone = tone, .second_tone = 0};
+  const Concept c{.label = std::move(label),
+                  .group = "people-body",
+                  .subgroup = "person-role",
+                  .tags = {"plane", "captain", "sky"},
+                  .tone = tone,
+                  .second_tone = 0};
   return make_entry(code_point, c, style);
 }
 
@@ -169,7 +182,8 @@ TEST(Captions, SpokenForms) {
             "a woman with medium skin and red hair");
   EXPECT_EQ(spoken_label(entry("1f9d1-200d-1f9b2", "person: bald", Style::flat)), "a bald person");
   EXPECT_EQ(spoken_label(entry("1f1eb-1f1f7", "flag: France", Style::twemoji)), "flag of France");
-  EXPECT_EQ(base_label(entry("1f469-1f3fd-200d-1f9b0", "woman: medium skin tone, red hair", Style::flat, 3)), "woman: red hair");
+  EXPECT_EQ(base_label(entry("1f469-1f3fd-200d-1f9b0", "woman: medium skin tone, red hair", Style::flat, 3)),
+            "woman: red hair");
 }
 
 TEST(Captions, TrainedWordingsNeverMeetHeldOutOnes) {
@@ -212,14 +226,17 @@ std::vector<Entry> three_entries() {
 }
 
 media::Image disc(media::Rgb colour, double radius) {
-  return draw_svg(fmt::format(R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100"><circle cx="50" cy="50" r="{}" fill="#{:02x}{:02x}{:02x}"/></svg>)",
-                              radius, colour.r, colour.g, colour.b),
-                  kPictureSide, kPictureMargin, "disc");
+  return draw_svg(
+      fmt::format(
+          R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100"><circle cx="50" cy="50" r="{}" fill="#{:02x}{:02x}{:02x}"/></svg>)",
+          radius, colour.r, colour.g, colour.b),
+      kPictureSide, kPictureMargin, "disc");
 }
 
 std::filesystem::path small_pack(const std::string& name) {
-  const std::vector<PackedPicture> pictures = {pack_picture(disc({220, 40, 40}, 40), 80, 100), pack_picture(disc({40, 200, 40}, 40), 80, 100),
-                                               pack_picture(disc({220, 40, 40}, 20), 80, 100)};
+  const std::vector<PackedPicture> pictures = {pack_picture(disc({220, 40, 40}, 40), 80, 50),
+                                               pack_picture(disc({40, 200, 40}, 40), 80, 50),
+                                               pack_picture(disc({220, 40, 40}, 20), 80, 50)};
   EXPECT_EQ(pictures[0].alpha, pictures[1].alpha);
   write_pack(scratch(name), three_entries(), pictures);
   return scratch(name);
@@ -242,7 +259,7 @@ TEST(Pack, RoundTrip) {
   const media::Image drawn = media::premultiply(disc({40, 200, 40}, 40)), packed = media::premultiply(set->picture(1));
   double sum = 0;
   for (std::size_t i = 0; i < drawn.pixels.size(); ++i) sum += std::pow(drawn.pixels[i] - packed.pixels[i], 2);
-  EXPECT_GT(10 * std::log10(65025 * static_cast<double>(drawn.pixels.size()) / sum), 38);
+  EXPECT_GT(10 * std::log10(65025 * static_cast<double>(drawn.pixels.size()) / sum), 36);
   EXPECT_EQ(set->find("1f34e", Style::twemoji)->id, 2);
   EXPECT_EQ(set->find("1f34f", Style::twemoji), nullptr);
   EXPECT_EQ(set->find("beef", Style::noto), nullptr);
@@ -258,7 +275,8 @@ TEST(Pack, DamagedFilesAreRefused) {
     write_file(path, good.substr(0, n));
     EXPECT_THROW(EmojiSet::open(path), Error) << n;
   }
-  for (std::size_t i = 0; i < 600 && i < good.size(); i += 7) {  // prefix and header: an error, or pictures that fail on their own
+  for (std::size_t i = 0; i < 600 && i < good.size();
+       i += 7) {  // prefix and header: an error, or pictures that fail on their own
     std::string damaged = good;
     damaged[i] = static_cast<char>(damaged[i] ^ 0x21);
     write_file(path, damaged);
@@ -280,8 +298,9 @@ std::string tar_file(const std::string& name, const std::string& content) {
 }
 
 TEST(Tgz, ReadsWantedFilesAndRefusesDamage) {
-  const std::string tar = tar_file("package/a.json", "{\"x\": 1}") + tar_file("package/skip.bin", std::string(1500, 'z')) +
-                          tar_file("package/b.json", "") + std::string(1024, '\0');
+  const std::string tar = tar_file("package/a.json", "{\"x\": 1}") +
+                          tar_file("package/skip.bin", std::string(1500, 'z')) + tar_file("package/b.json", "") +
+                          std::string(1024, '\0');
   const auto path = scratch("test.tgz");
   const auto write = [&](std::size_t n) {
     gzFile f = gzopen(path.c_str(), "wb");
@@ -352,15 +371,16 @@ TEST(Tasks, MadeEditsShowWhatTheySay) {
   });
   ASSERT_NE(named, colours.end());
   EXPECT_EQ(ground.after.at(0, 0)[0], named->rgb.r);
-  EXPECT_NE(std::vector<int>(ground.before.at(0, 0), ground.before.at(0, 0) + 3), std::vector<int>(ground.after.at(0, 0), ground.after.at(0, 0) + 3));
+  EXPECT_NE(std::vector<int>(ground.before.at(0, 0), ground.before.at(0, 0) + 3),
+            std::vector<int>(ground.after.at(0, 0), ground.after.at(0, 0) + 3));
   EXPECT_EQ(ground.after.at(128, 128)[0], ground.before.at(128, 128)[0]);  // the picture itself stays
 
   for (int i = 0; i < 8; ++i) {
     const MadeEdit added = composite_edit(*set, 0, 1, rng, 0);
     const bool left = added.instruction == "add green apple on the left";
     if (!left) continue;
-    EXPECT_EQ(added.before.at(48, 128)[0], 255);       // empty before
-    EXPECT_LT(added.after.at(48, 128)[0], 80);         // green after
+    EXPECT_EQ(added.before.at(48, 128)[0], 255);  // empty before
+    EXPECT_LT(added.after.at(48, 128)[0], 80);    // green after
     EXPECT_EQ(added.after.at(176, 128)[1], added.before.at(176, 128)[1]);
     return;
   }

@@ -18,14 +18,15 @@ constexpr const char* kToneNames[] = {"", "light", "medium-light", "medium", "me
 struct Maker {
   std::vector<Entry> entries;
 
-  void add(const std::string& code_point, const std::string& label, const std::string& group, const std::string& subgroup,
-           Style style = Style::noto, int tone = 0, int second = 0) {
-    const Concept c{.label = label, .group = group, .subgroup = subgroup, .tags = {}, .tone = tone, .second_tone = second};
+  void add(const std::string& code_point, const std::string& label, const std::string& group,
+           const std::string& subgroup, Style style = Style::noto, int tone = 0, int second = 0) {
+    const Concept c{
+        .label = label, .group = group, .subgroup = subgroup, .tags = {}, .tone = tone, .second_tone = second};
     entries.push_back(make_entry(code_point, c, style));
     entries.back().id = static_cast<int>(entries.size()) - 1;
   }
-  void person(const std::string& before_tone, const std::string& after_tone, const std::string& head, const std::string& detail,
-              const std::string& subgroup) {
+  void person(const std::string& before_tone, const std::string& after_tone, const std::string& head,
+              const std::string& detail, const std::string& subgroup) {
     for (int t = 0; t <= 5; ++t) {
       std::string label = head, rest = t == 0 ? "" : std::string(kToneNames[t]) + " skin tone";
       if (!detail.empty()) rest += (rest.empty() ? "" : ", ") + detail;
@@ -38,7 +39,8 @@ struct Maker {
 // Man, woman and person; plain, with red hair, as pilot, as pilot's colleague; a person who walks both ways; faces.
 std::vector<Entry> village() {
   Maker m;
-  for (const auto& [sign, word] : {std::pair{"1f9d1", "person"}, std::pair{"1f468", "man"}, std::pair{"1f469", "woman"}}) {
+  for (const auto& [sign, word] :
+       {std::pair{"1f9d1", "person"}, std::pair{"1f468", "man"}, std::pair{"1f469", "woman"}}) {
     const std::string role = std::string(word) == "person" ? "" : std::string(word) + " ";
     m.person(sign, "", word, "", "person");
     m.person(sign, "-200d-1f9b0", word, "red hair", "person");
@@ -68,18 +70,15 @@ TEST(Edits, CountsOfPairs) {
   const auto entries = village();
   const EditSet edits(entries);
   const std::map<EditFamily, std::size_t> expected = {
-      {EditFamily::skin, 16 * 30},          // sixteen people, six tones
-      {EditFamily::sex, 5 * 6 * 6},         // five roles, six tones, three sexes
-      {EditFamily::hair, 18 * 2},           // three sexes, six tones: plain and red
-      {EditFamily::role, 18 * 2 * 2},       // two roles, there and back
-      {EditFamily::role_swap, 18 * 2},      // pilot and farmer
-      {EditFamily::turn, 6 * 2},
-      {EditFamily::expression, 2},          // the robot is no round face
-      {EditFamily::heart, 2},
-      {EditFamily::arrow, 2},
-      {EditFamily::style, 3 * 2},           // the blue heart in three styles
-      {EditFamily::flag, 2},
-      {EditFamily::skin_pair, 0},
+      {EditFamily::skin, 16 * 30},                                   // sixteen people, six tones
+      {EditFamily::sex, 5 * 6 * 6},                                  // five roles, six tones, three sexes
+      {EditFamily::hair, 18 * 2},                                    // three sexes, six tones: plain and red
+      {EditFamily::role, 18 * 2 * 2},                                // two roles, there and back
+      {EditFamily::role_swap, 18 * 2},                               // pilot and farmer
+      {EditFamily::turn, 6 * 2},       {EditFamily::expression, 2},  // the robot is no round face
+      {EditFamily::heart, 2},          {EditFamily::arrow, 2},
+      {EditFamily::style, 3 * 2},  // the blue heart in three styles
+      {EditFamily::flag, 2},           {EditFamily::skin_pair, 0},
       {EditFamily::clock, 0},
   };
   for (const auto& [family, count] : expected) EXPECT_EQ(edits.pairs(family).size(), count) << to_string(family);
@@ -93,8 +92,8 @@ TEST(Edits, TwoTonesMakePairsOfTheirOwn) {
     for (int b = 1; b <= 3; ++b) {
       if (a == b) continue;
       m.add(std::string("1faf1") + kTones[a] + "-200d-1faf2" + kTones[b],
-            std::string("handshake: ") + kToneNames[a] + " skin tone, " + kToneNames[b] + " skin tone", "people-body", "hands",
-            Style::noto, a, b);
+            std::string("handshake: ") + kToneNames[a] + " skin tone, " + kToneNames[b] + " skin tone", "people-body",
+            "hands", Style::noto, a, b);
     }
   }
   const EditSet edits(m.entries);

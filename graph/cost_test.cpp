@@ -50,7 +50,8 @@ TEST(Cost, ElementwiseReductionsAndMoves) {
   EXPECT_EQ(flops(Pool2d{PoolKind::average, {2, 2}, {2, 2}, {0, 0, 0, 0}}, {{1, 4, 4, 3}}), 12 * 4);
   EXPECT_EQ(flops(Resize{ResizeMode::nearest, 8, 8}, {{1, 4, 4, 3}}), 0);
   EXPECT_EQ(flops(Resize{ResizeMode::bilinear, 8, 8}, {{1, 4, 4, 3}}), 9 * 192);
-  for (const Op& move : {Op(Reshape{{15}}), Op(Transpose{{1, 0}}), Op(Slice{0, 0, 2}), Op(Pad{{1, 1}, {1, 1}}), Op(Concat{0})}) {
+  for (const Op& move :
+       {Op(Reshape{{15}}), Op(Transpose{{1, 0}}), Op(Slice{0, 0, 2}), Op(Pad{{1, 1}, {1, 1}}), Op(Concat{0})}) {
     EXPECT_EQ(flops(move, {{3, 5}}), 0) << op_name(move);
   }
   EXPECT_EQ(flops(PixelShuffle{2}, {{1, 2, 2, 4}}), 0);

@@ -181,7 +181,8 @@ Graph decompose(const Graph& graph) {
     Vars in;
     for (ValueId id : node.inputs) in.push_back(at(id));
     at(node.output) = rebuild(b, node.op, in);
-    check(at(node.output).shape() == graph.type(node.output).shape && at(node.output).dtype() == graph.type(node.output).dtype,
+    check(at(node.output).shape() == graph.type(node.output).shape &&
+              at(node.output).dtype() == graph.type(node.output).dtype,
           "decompose: a decomposition gives another type than its op");
   }
   for (const NamedValue& tap : graph.taps) b.tap(tap.name, at(tap.value));

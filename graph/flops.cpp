@@ -21,8 +21,8 @@ concept PerResult = std::same_as<T, Unary> || std::same_as<T, Binary> || std::sa
 
 template <class T>
 concept Move = std::same_as<T, Constant> || std::same_as<T, Cast> || std::same_as<T, Reshape> ||
-               std::same_as<T, Transpose> || std::same_as<T, Broadcast> || std::same_as<T, Slice> ||
-               std::same_as<T, Pad> || std::same_as<T, Concat> || std::same_as<T, Gather>;
+    std::same_as<T, Transpose> || std::same_as<T, Broadcast> || std::same_as<T, Slice> || std::same_as<T, Pad> ||
+    std::same_as<T, Concat> || std::same_as<T, Gather>;
 
 double flops_of(const PerResult auto&, Types, const TensorType& out) { return elements(out); }
 double flops_of(const Move auto&, Types, const TensorType&) { return 0; }
@@ -52,7 +52,8 @@ double flops_of(const Resize& op, Types, const TensorType& out) {
 double flops_of(const ModuleOp auto& op, Types in, const TensorType&) {
   Builder b("cost");
   std::vector<Var> inputs;
-  for (const TensorType& type : in) inputs.push_back(b.input(fmt::format("x{}", inputs.size()), type.shape, type.dtype));
+  for (const TensorType& type : in)
+    inputs.push_back(b.input(fmt::format("x{}", inputs.size()), type.shape, type.dtype));
   b.output("y", b.add(op, inputs));
   const Graph core = decompose(b.finish());
   return std::transform_reduce(core.nodes.begin(), core.nodes.end(), 0.0, std::plus<>(), [&](const Node& node) {

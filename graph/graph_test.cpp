@@ -32,7 +32,8 @@ TEST(Builder, NamesParametersByScope) {
   const Graph g = b.finish();
   std::vector<std::string> names;
   for (const Parameter& p : g.parameters) names.push_back(g.value(p.value).name);
-  EXPECT_EQ(names, (std::vector<std::string>{"blocks.3.ffn.fc1.weight", "blocks.3.ffn.fc1.bias", "norm.weight", "norm.bias"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"blocks.3.ffn.fc1.weight", "blocks.3.ffn.fc1.bias", "norm.weight", "norm.bias"}));
   EXPECT_EQ(g.parameter_count(), 16 * 8 + 16 + 16 + 16);
   EXPECT_EQ(g.parameters[0].init, (Init{Init::Kind::normal, 1 / std::sqrt(8.0)}));
   EXPECT_EQ(g.parameters[1].init.kind, Init::Kind::zeros);
@@ -96,8 +97,13 @@ TEST(Verify, RefusesWhatAPassMayBreak) {
   broken([](Graph& g) { std::swap(g.nodes[0], g.nodes[1]); }, {"before it is defined"});
   broken([](Graph& g) { g.nodes[0].inputs[0] = g.nodes[0].output; }, {"node 0 (linear)", "before it is defined"});
   broken([](Graph& g) { g.nodes[1].output = g.nodes[0].output; }, {"node 1 (unary)", "a second time"});
-  broken([](Graph& g) { g.values[static_cast<std::size_t>(g.nodes[1].output)].type.shape = {2, 5}; }, {"node 1 (unary)", "[2,5]", "[2,3]"});
-  broken([](Graph& g) { g.nodes[0].inputs.pop_back(), g.nodes[0].inputs.pop_back(); }, {"node 0 (linear)", "1 inputs came"});
+  broken(
+      [](Graph& g) {
+        g.values[static_cast<std::size_t>(g.nodes[1].output)].type.shape = {2, 5};
+      },
+      {"node 1 (unary)", "[2,5]", "[2,3]"});
+  broken([](Graph& g) { g.nodes[0].inputs.pop_back(), g.nodes[0].inputs.pop_back(); },
+         {"node 0 (linear)", "1 inputs came"});
   broken([](Graph& g) { g.outputs.clear(); }, {"no output"});
   broken([](Graph& g) { g.outputs.push_back(g.outputs[0]); }, {"output 'y' occurs twice"});
   broken([](Graph& g) { g.outputs[0].value = 1000; }, {"value 1000"});

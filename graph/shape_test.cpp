@@ -63,7 +63,8 @@ TEST(ShapeRule, Movement) {
   refused(Reshape{{5}}, {f32({2, 3})}, {"C1", "[5]", "f32[2,3]"});
   refused(Reshape{{-6}}, {f32({2, 3})}, {"negative"});
   gives(Transpose{{2, 0, 1}}, {f32({2, 3, 4})}, f32({4, 2, 3}));
-  for (const Ints& perm : {Ints{0, 0}, Ints{0}, Ints{0, 2}, Ints{-1, 0}}) refused(Transpose{perm}, {f32({2, 3})}, {"C1", "permutation"});
+  for (const Ints& perm : {Ints{0, 0}, Ints{0}, Ints{0, 2}, Ints{-1, 0}})
+    refused(Transpose{perm}, {f32({2, 3})}, {"C1", "permutation"});
   gives(Broadcast{{4, 3}}, {f32({1, 3})}, f32({4, 3}));
   refused(Broadcast{{4, 1}}, {f32({1, 3})}, {"[1,3]", "[4,1]"});
   gives(Slice{1, 1, 8, 3}, {f32({2, 9})}, f32({2, 3}));
@@ -85,7 +86,8 @@ TEST(ShapeRule, Movement) {
 TEST(ShapeRule, ReductionsAndProducts) {
   gives(Reduce{ReduceKind::sum, {0, 2}, true}, {f32({2, 3, 4})}, f32({1, 3, 1}));
   gives(Reduce{ReduceKind::sum, {0, 2}, false}, {f32({2, 3, 4})}, f32({3}));
-  for (const Ints& axes : {Ints{1, 0}, Ints{0, 0}, Ints{}}) refused(Reduce{ReduceKind::max, axes}, {f32({2, 3})}, {"ascending"});
+  for (const Ints& axes : {Ints{1, 0}, Ints{0, 0}, Ints{}})
+    refused(Reduce{ReduceKind::max, axes}, {f32({2, 3})}, {"ascending"});
   refused(Reduce{ReduceKind::max, {2}}, {f32({2, 3})}, {"axis 2"});
   gives(Softmax{0}, {f32({2, 3})}, f32({2, 3}));
   refused(Softmax{-1}, {f32({2, 3})}, {"axis -1"});

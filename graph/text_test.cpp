@@ -58,7 +58,8 @@ TEST(Text, KeepsNumbersExactly) {
 }
 
 TEST(Text, LeavesOutAttributesAtTheirDefaults) {
-  const Graph g = parse_graph("graph \"g\" { input %x: f32[1,4,4,1] %0 = pool2d(%x) : f32[1,2,2,1] output \"y\" = %0 }");
+  const Graph g =
+      parse_graph("graph \"g\" { input %x: f32[1,4,4,1] %0 = pool2d(%x) : f32[1,2,2,1] output \"y\" = %0 }");
   EXPECT_EQ(std::get<Pool2d>(g.nodes[0].op), Pool2d{});
 }
 
@@ -97,13 +98,15 @@ TEST(Text, RefusesBrokenFrames) {
   expect_error([] { parse_graph("graph \"g\" {"); }, {"a name was wanted", "the end"});
   expect_error([] { parse_graph("graph \"g\" { }"); }, {"no output"});
   expect_error([] { parse_graph(std::string(kSmall) + "more"); }, {"the end was wanted", "'more'"});
-  expect_error([] { parse_graph("graph \"g\" { input %x: f32[4] output \"y\" = %x output \"y\" = %x }"); }, {"output 'y' occurs twice"});
+  expect_error([] { parse_graph("graph \"g\" { input %x: f32[4] output \"y\" = %x output \"y\" = %x }"); },
+               {"output 'y' occurs twice"});
 }
 
 TEST(Text, BoundsListsInputsAndNesting) {
   std::string list = "0", inputs = "%x";
   for (int i = 0; i < 5000; ++i) list += ",0", inputs += ",%x";
-  expect_error([&] { parse_line("  %0 = constant() {dtype=f32, shape=[5001], values=[" + list + "]} : f32[5001]"); }, {"4096"});
+  expect_error([&] { parse_line("  %0 = constant() {dtype=f32, shape=[5001], values=[" + list + "]} : f32[5001]"); },
+               {"4096"});
   expect_error([&] { parse_line("  %0 = concat(" + inputs + ") {axis=0} : f32[20004]"); }, {"1024"});
   const std::string deep(100000, '[');
   expect_error([&] { parse_line("  input %z: f32" + deep); }, {"a number was wanted"});

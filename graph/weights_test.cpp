@@ -107,7 +107,8 @@ TEST(Weights, CoverageNamesTheFirstTensorThatIsWrong) {
   b.output("y", b.linear(b.input("x", {1, 4}), "fc", 3));
   const Graph g = b.finish();
   Weights w;
-  expect_error([&] { w.check_covers(g, "model.safetensors"); }, {"model.safetensors", "'fc.weight' is missing", "f32[3,4]"});
+  expect_error([&] { w.check_covers(g, "model.safetensors"); },
+               {"model.safetensors", "'fc.weight' is missing", "f32[3,4]"});
   w.set("fc.weight", Tensor::filled({4, 3}, 0));
   expect_error([&] { w.check_covers(g, "model.safetensors"); }, {"'fc.weight'", "[4,3]", "[3,4] was wanted"});
   w.set("fc.weight", Tensor::filled({3, 4}, 0).to(DType::bf16));  // any dtype will do

@@ -11,7 +11,8 @@ namespace thimble::media {
 namespace {
 
 bool starts_with(std::span<const std::byte> bytes, std::string_view signature, std::size_t at = 0) {
-  return bytes.size() >= at + signature.size() && std::memcmp(bytes.data() + at, signature.data(), signature.size()) == 0;
+  return bytes.size() >= at + signature.size() &&
+         std::memcmp(bytes.data() + at, signature.data(), signature.size()) == 0;
 }
 
 void check_image(const Image& image) {
@@ -54,7 +55,8 @@ ImageFormat format_of_extension(const std::filesystem::path& path) {
   if (extension == ".png") return ImageFormat::png;
   if (extension == ".jpg" || extension == ".jpeg") return ImageFormat::jpeg;
   if (extension == ".webp") return ImageFormat::webp;
-  fail(ErrorKind::bad_input, "cannot tell the picture format of {}: end the name in .png, .jpg or .webp", path.string());
+  fail(ErrorKind::bad_input, "cannot tell the picture format of {}: end the name in .png, .jpg or .webp",
+       path.string());
 }
 
 void write_image(const std::filesystem::path& path, const Image& image, const EncodeOptions& options) {

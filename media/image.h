@@ -1,4 +1,5 @@
-// A picture in memory: 8 bits a channel, rows from the top. Not here: files (media/codec.h), resizing (media/transform.h).
+// A picture in memory: 8 bits a channel, rows from the top. Not here: files (media/codec.h), resizing
+// (media/transform.h).
 #pragma once
 
 #include <array>
@@ -8,8 +9,8 @@
 
 namespace thimble::media {
 
-inline constexpr int kMaxSide = 16384;                      // pixels
-inline constexpr std::int64_t kMaxPixels = 256'000'000;     // width times height
+inline constexpr int kMaxSide = 16384;                   // pixels
+inline constexpr std::int64_t kMaxPixels = 256'000'000;  // width times height
 
 // channels: 1 grey, 3 RGB, 4 RGBA with straight (not premultiplied) alpha. pixels: (H, W, C), H*W*C bytes.
 struct Image {

@@ -21,8 +21,8 @@ std::string encode_webp(const Image& image, const EncodeOptions& options);
 // Refuses a foreign picture by its header, before memory is asked for.
 inline void check_size(std::int64_t width, std::int64_t height, std::string_view what) {
   if (width < 1 || height < 1 || width > kMaxSide || height > kMaxSide || width * height > kMaxPixels) {
-    fail(ErrorKind::bad_file, "{}: the header says {}x{} pixels; sides of 1..{} and at most {} pixels are read", what, width,
-         height, kMaxSide, kMaxPixels);
+    fail(ErrorKind::bad_file, "{}: the header says {}x{} pixels; sides of 1..{} and at most {} pixels are read", what,
+         width, height, kMaxSide, kMaxPixels);
   }
 }
 

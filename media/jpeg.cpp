@@ -144,7 +144,8 @@ Image decode_jpeg(std::span<const std::byte> bytes, std::string_view what) {
   if (!read_header(r, bytes.data(), bytes.size())) refuse();
   check_size(r.info.image_width, r.info.image_height, what);
   if (r.info.num_components != 1 && r.info.num_components != 3) {
-    fail(ErrorKind::unsupported, "{}: a JPEG of {} colour components (CMYK?); save it as RGB", what, r.info.num_components);
+    fail(ErrorKind::unsupported, "{}: a JPEG of {} colour components (CMYK?); save it as RGB", what,
+         r.info.num_components);
   }
   if (!start(r)) refuse();
   Image image(static_cast<int>(r.info.output_width), static_cast<int>(r.info.output_height), r.info.output_components);

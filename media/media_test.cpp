@@ -61,7 +61,8 @@ TEST(Codec, LosslessWebpIsExactAlsoWhereTransparent) {
   for (int channels : {3, 4}) {
     Image image = noise(19, 11, channels);
     if (channels == 4) image.pixels[3] = 0;
-    EXPECT_EQ(decode_image(bytes(encode_image(image, ImageFormat::webp, {.lossless = true})), "test"), image) << channels;
+    EXPECT_EQ(decode_image(bytes(encode_image(image, ImageFormat::webp, {.lossless = true})), "test"), image)
+        << channels;
   }
 }
 
@@ -70,7 +71,8 @@ TEST(Codec, LossyFormatsStayClose) {
   for (const ImageFormat format : {ImageFormat::jpeg, ImageFormat::webp}) {
     EXPECT_GT(psnr(decode_image(bytes(encode_image(image, format, {.quality = 90})), "test"), image), 38);
   }
-  EXPECT_LT(encode_image(image, ImageFormat::jpeg, {.quality = 20}).size(), encode_image(image, ImageFormat::jpeg, {.quality = 95}).size());
+  EXPECT_LT(encode_image(image, ImageFormat::jpeg, {.quality = 20}).size(),
+            encode_image(image, ImageFormat::jpeg, {.quality = 95}).size());
   const Image grey = to_channels(image, 1);
   EXPECT_EQ(decode_image(bytes(encode_image(grey, ImageFormat::jpeg)), "test").channels, 1);
 }
@@ -84,7 +86,8 @@ TEST(Codec, LossyWebpKeepsAlphaExactly) {
 TEST(Codec, EveryTruncationIsAnError) {
   Image image = noise(8, 8, 3);
   const std::string files[] = {encode_image(image, ImageFormat::png), encode_image(image, ImageFormat::jpeg),
-                               encode_image(image, ImageFormat::webp), encode_image(image, ImageFormat::webp, {.lossless = true}),
+                               encode_image(image, ImageFormat::webp),
+                               encode_image(image, ImageFormat::webp, {.lossless = true}),
                                encode_image(noise(8, 8, 4), ImageFormat::webp)};
   for (const std::string& file : files) {
     for (std::size_t n = 0; n < file.size(); ++n) {
@@ -97,7 +100,8 @@ TEST(Codec, EveryTruncationIsAnError) {
 // Any byte changed: an error or a picture, never a crash. Sanitizer builds give this test its teeth.
 TEST(Codec, DamagedBytesNeverCrash) {
   Image image = noise(8, 8, 4);
-  const std::string files[] = {encode_image(image, ImageFormat::png), encode_image(to_channels(image, 3), ImageFormat::jpeg),
+  const std::string files[] = {encode_image(image, ImageFormat::png),
+                               encode_image(to_channels(image, 3), ImageFormat::jpeg),
                                encode_image(image, ImageFormat::webp)};
   for (const std::string& file : files) {
     for (std::size_t i = 0; i < file.size(); ++i) {
@@ -166,7 +170,8 @@ TEST(Resize, BilinearAndBicubicAtKnownPoints) {
 
 TEST(Resize, EveryFilterKeepsAConstant) {
   Image image(13, 7, 4);
-  for (std::size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = static_cast<std::uint8_t>(i % 4 == 3 ? 200 : 90);
+  for (std::size_t i = 0; i < image.pixels.size(); ++i)
+    image.pixels[i] = static_cast<std::uint8_t>(i % 4 == 3 ? 200 : 90);
   for (const Filter filter : {Filter::area, Filter::bilinear, Filter::bicubic}) {
     for (const auto& [w, h] : {std::pair{5, 5}, std::pair{29, 30}}) {
       const Image out = resize(image, w, h, filter);
@@ -194,7 +199,8 @@ TEST(Transform, DrawOver) {
   below.pixels.assign(16, 255);
   above.pixels = {0, 0, 0, 255, 0, 0, 0, 51};
   draw_over(below, above, -1, 1);  // only the faint pixel lands, at (0, 1)
-  EXPECT_EQ(std::vector<std::uint8_t>(below.at(0, 1), below.at(0, 1) + 4), (std::vector<std::uint8_t>{204, 204, 204, 255}));
+  EXPECT_EQ(std::vector<std::uint8_t>(below.at(0, 1), below.at(0, 1) + 4),
+            (std::vector<std::uint8_t>{204, 204, 204, 255}));
   EXPECT_EQ(below.at(1, 1)[0], 255);
   Image clear(1, 1, 4);
   draw_over(clear, above, -1, 0);

@@ -11,7 +11,8 @@ namespace {
 int scaled(int a, int b) { return (a * b + 127) / 255; }
 
 void want_rgba(const Image& image) {
-  if (image.channels != 4) fail(ErrorKind::bad_input, "a picture with alpha was wanted, this one has {} channels", image.channels);
+  if (image.channels != 4)
+    fail(ErrorKind::bad_input, "a picture with alpha was wanted, this one has {} channels", image.channels);
 }
 
 int luma(const std::uint8_t* p) { return (299 * p[0] + 587 * p[1] + 114 * p[2] + 500) / 1000; }
@@ -33,7 +34,8 @@ Image composite(const Image& image, Rgb background) {
 }
 
 void draw_over(Image& below, const Image& above, int x, int y) {
-  if (below.channels < 3) fail(ErrorKind::bad_input, "drawing over needs a colour picture below, it has {} channel", below.channels);
+  if (below.channels < 3)
+    fail(ErrorKind::bad_input, "drawing over needs a colour picture below, it has {} channel", below.channels);
   const Image top = to_channels(above, 4);
   const int x0 = std::max(0, x), x1 = std::min(below.width, x + top.width);
   for (int py = std::max(0, y); py < std::min(below.height, y + top.height); ++py) {
@@ -54,7 +56,8 @@ Image premultiply(const Image& rgba) {
   want_rgba(rgba);
   Image out = rgba;
   for (std::size_t i = 0; i < out.pixels.size(); i += 4) {
-    for (std::size_t c = 0; c < 3; ++c) out.pixels[i + c] = static_cast<std::uint8_t>(scaled(out.pixels[i + c], out.pixels[i + 3]));
+    for (std::size_t c = 0; c < 3; ++c)
+      out.pixels[i + c] = static_cast<std::uint8_t>(scaled(out.pixels[i + c], out.pixels[i + 3]));
   }
   return out;
 }
@@ -82,14 +85,15 @@ Image flip_horizontal(const Image& image) {
 
 Image flip_vertical(const Image& image) {
   Image out = image;
-  for (int y = 0; y < image.height; ++y) std::copy_n(image.at(0, y), image.offset(0, 1), out.at(0, image.height - 1 - y));
+  for (int y = 0; y < image.height; ++y)
+    std::copy_n(image.at(0, y), image.offset(0, 1), out.at(0, image.height - 1 - y));
   return out;
 }
 
 Image crop(const Image& image, int x, int y, int width, int height) {
   if (x < 0 || y < 0 || width < 1 || height < 1 || x > image.width - width || y > image.height - height) {
-    fail(ErrorKind::bad_input, "cannot cut {}x{} at ({}, {}) out of a picture of {}x{}", width, height, x, y, image.width,
-         image.height);
+    fail(ErrorKind::bad_input, "cannot cut {}x{} at ({}, {}) out of a picture of {}x{}", width, height, x, y,
+         image.width, image.height);
   }
   Image out(width, height, image.channels);
   for (int row = 0; row < height; ++row) std::copy_n(image.at(x, y + row), out.offset(0, 1), out.at(0, row));

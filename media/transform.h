@@ -25,6 +25,6 @@ Image unpremultiply(const Image& rgba);  // colour 0 where alpha is 0
 Image flip_horizontal(const Image& image);
 Image flip_vertical(const Image& image);
 Image crop(const Image& image, int x, int y, int width, int height);  // must lie inside
-Image to_channels(const Image& image, int channels);                   // 1: Rec. 601 luma; 4: alpha 255; alpha is dropped
+Image to_channels(const Image& image, int channels);  // 1: Rec. 601 luma; 4: alpha 255; alpha is dropped
 
 }  // namespace thimble::media

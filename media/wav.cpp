@@ -32,21 +32,25 @@ struct Format {
 };
 
 Format read_format(std::span<const std::byte> chunk, std::string_view what) {
-  if (chunk.size() < 16) fail(ErrorKind::bad_file, "{}: a WAV format chunk of {} bytes, 16 were wanted", what, chunk.size());
+  if (chunk.size() < 16)
+    fail(ErrorKind::bad_file, "{}: a WAV format chunk of {} bytes, 16 were wanted", what, chunk.size());
   const std::byte* p = chunk.data();
   Format f{little(p, 2), little(p + 2, 2), little(p + 4, 4), little(p + 12, 2), little(p + 14, 2)};
   if (f.codec == kExtensible) {
-    if (chunk.size() < 40) fail(ErrorKind::bad_file, "{}: an extensible WAV format chunk of {} bytes, 40 were wanted", what, chunk.size());
+    if (chunk.size() < 40)
+      fail(ErrorKind::bad_file, "{}: an extensible WAV format chunk of {} bytes, 40 were wanted", what, chunk.size());
     f.codec = little(p + 24, 2);  // the sub-format's first two bytes
   }
   const bool known = (f.codec == kPcm && (f.bits == 8 || f.bits == 16 || f.bits == 24 || f.bits == 32)) ||
                      (f.codec == kFloat && f.bits == 32);
   if (!known) {
-    fail(ErrorKind::unsupported, "{}: WAV codec {} with {} bits; PCM of 8, 16, 24, 32 bits and 32-bit float are read", what,
-         f.codec, f.bits);
+    fail(ErrorKind::unsupported, "{}: WAV codec {} with {} bits; PCM of 8, 16, 24, 32 bits and 32-bit float are read",
+         what, f.codec, f.bits);
   }
-  if (f.channels < 1 || f.channels > kMaxChannels || f.rate < 1 || f.rate > kMaxRate || f.block != f.channels * f.bits / 8) {
-    fail(ErrorKind::bad_file, "{}: WAV header with {} channels, {} Hz, {} bytes a frame", what, f.channels, f.rate, f.block);
+  if (f.channels < 1 || f.channels > kMaxChannels || f.rate < 1 || f.rate > kMaxRate ||
+      f.block != f.channels * f.bits / 8) {
+    fail(ErrorKind::bad_file, "{}: WAV header with {} channels, {} Hz, {} bytes a frame", what, f.channels, f.rate,
+         f.block);
   }
   return f;
 }
@@ -81,13 +85,15 @@ Sound decode_wav(std::span<const std::byte> bytes, std::string_view what) {
     if (is(at, "fmt ")) format = read_format(chunk, what);
     if (is(at, "data")) {
       if (format.rate == 0) fail(ErrorKind::bad_file, "{}: WAV data before its format chunk", what);
-      if (size % format.block != 0) fail(ErrorKind::bad_file, "{}: {} bytes of WAV data are no whole number of frames", what, size);
+      if (size % format.block != 0)
+        fail(ErrorKind::bad_file, "{}: {} bytes of WAV data are no whole number of frames", what, size);
       Sound sound;
       sound.rate = static_cast<int>(format.rate);
       sound.channels = static_cast<int>(format.channels);
       const std::size_t width = format.bits / 8;
       sound.samples.resize(size / width);
-      for (std::size_t i = 0; i < sound.samples.size(); ++i) sound.samples[i] = sample_at(chunk.data() + i * width, format);
+      for (std::size_t i = 0; i < sound.samples.size(); ++i)
+        sound.samples[i] = sample_at(chunk.data() + i * width, format);
       return sound;
     }
     at += 8 + std::min<std::size_t>(left, size + size % 2);
@@ -105,16 +111,18 @@ std::string encode_wav(const Sound& sound, WavSample sample) {
   const bool pcm = sample == WavSample::pcm16;
   const std::uint32_t width = pcm ? 2 : 4, channels = static_cast<std::uint32_t>(sound.channels);
   const std::uint64_t data = std::uint64_t{width} * sound.samples.size();
-  if (data > 0xffffff00u) fail(ErrorKind::bad_input, "a WAV file holds less than 4 GiB, this sound needs {} bytes", data);
+  if (data > 0xffffff00u)
+    fail(ErrorKind::bad_input, "a WAV file holds less than 4 GiB, this sound needs {} bytes", data);
   const auto rate = static_cast<std::uint32_t>(sound.rate);
-  std::string out = "RIFF" + put(static_cast<std::uint32_t>(36 + data), 4) + "WAVEfmt " + put(16, 4) + put(pcm ? kPcm : kFloat, 2) +
-                    put(channels, 2) + put(rate, 4) + put(rate * channels * width, 4) + put(channels * width, 2) +
-                    put(width * 8, 2) + "data" + put(static_cast<std::uint32_t>(data), 4);
+  std::string out = "RIFF" + put(static_cast<std::uint32_t>(36 + data), 4) + "WAVEfmt " + put(16, 4) +
+                    put(pcm ? kPcm : kFloat, 2) + put(channels, 2) + put(rate, 4) + put(rate * channels * width, 4) +
+                    put(channels * width, 2) + put(width * 8, 2) + "data" + put(static_cast<std::uint32_t>(data), 4);
   out.reserve(out.size() + data);
   for (const float v : sound.samples) {
     std::uint32_t raw;
     if (pcm) {
-      raw = static_cast<std::uint32_t>(static_cast<std::int32_t>(std::clamp(std::lround(v * 32768.0), -32768L, 32767L)));
+      raw =
+          static_cast<std::uint32_t>(static_cast<std::int32_t>(std::clamp(std::lround(v * 32768.0), -32768L, 32767L)));
     } else {
       std::memcpy(&raw, &v, 4);
     }

@@ -11,7 +11,7 @@
 namespace thimble::media {
 
 struct Sound {
-  int rate = 0;                // samples a second
+  int rate = 0;  // samples a second
   int channels = 0;
   std::vector<float> samples;  // (T, channels), full scale -1..1
 

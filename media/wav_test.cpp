@@ -16,12 +16,16 @@ std::string le(std::uint32_t v, int n) {
 }
 
 std::string wav(int codec, int channels, int bits, const std::string& data, bool extensible = false) {
-  std::string fmt = le(static_cast<std::uint32_t>(extensible ? 0xfffe : codec), 2) + le(static_cast<std::uint32_t>(channels), 2) +
-                    le(8000, 4) + le(static_cast<std::uint32_t>(8000 * channels * bits / 8), 4) +
+  std::string fmt = le(static_cast<std::uint32_t>(extensible ? 0xfffe : codec), 2) +
+                    le(static_cast<std::uint32_t>(channels), 2) + le(8000, 4) +
+                    le(static_cast<std::uint32_t>(8000 * channels * bits / 8), 4) +
                     le(static_cast<std::uint32_t>(channels * bits / 8), 2) + le(static_cast<std::uint32_t>(bits), 2);
-  if (extensible) fmt += le(22, 2) + le(static_cast<std::uint32_t>(bits), 2) + le(0, 4) + le(static_cast<std::uint32_t>(codec), 2) + std::string(14, '\0');
-  const std::string body = "WAVEfmt " + le(static_cast<std::uint32_t>(fmt.size()), 4) + fmt + "LIST" + le(3, 4) + "abc" + std::string(1, '\0') +
-                           "data" + le(static_cast<std::uint32_t>(data.size()), 4) + data;
+  if (extensible)
+    fmt += le(22, 2) + le(static_cast<std::uint32_t>(bits), 2) + le(0, 4) + le(static_cast<std::uint32_t>(codec), 2) +
+           std::string(14, '\0');
+  const std::string body = "WAVEfmt " + le(static_cast<std::uint32_t>(fmt.size()), 4) + fmt + "LIST" + le(3, 4) +
+                           "abc" + std::string(1, '\0') + "data" + le(static_cast<std::uint32_t>(data.size()), 4) +
+                           data;
   return "RIFF" + le(static_cast<std::uint32_t>(body.size()), 4) + body;
 }
 

@@ -27,8 +27,8 @@ struct Picture {
 Image decode_webp(std::span<const std::byte> bytes, std::string_view what) {
   const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
   // The decoder accepts a file without its last bytes where they carry no pixels; the container says how long it is.
-  const std::uint64_t wanted = 8 + (std::uint64_t{data[4]} | std::uint64_t{data[5]} << 8 | std::uint64_t{data[6]} << 16 |
-                                    std::uint64_t{data[7]} << 24);
+  const std::uint64_t wanted = 8 + (std::uint64_t{data[4]} | std::uint64_t{data[5]} << 8 |
+                                    std::uint64_t{data[6]} << 16 | std::uint64_t{data[7]} << 24);
   if (bytes.size() < wanted) {
     fail(ErrorKind::bad_file, "{}: not a readable WebP: {} bytes, the header promises {}", what, bytes.size(), wanted);
   }

@@ -11,7 +11,8 @@ namespace {
 
 void draw(const BarChart& chart, Canvas& canvas) {
   if (chart.values.size() != chart.series.size()) {
-    fail(ErrorKind::bad_input, "a bar chart of {} series with {} rows of values", chart.series.size(), chart.values.size());
+    fail(ErrorKind::bad_input, "a bar chart of {} series with {} rows of values", chart.series.size(),
+         chart.values.size());
   }
   double low = 0, high = 0;
   for (const auto& row : chart.values) {
@@ -43,7 +44,8 @@ void draw(const BarChart& chart, Canvas& canvas) {
       const double v = chart.values[s][l];
       if (!std::isfinite(v)) continue;
       const double from = y.place(std::max(v, 0.0)), to = y.place(std::min(v, 0.0));
-      canvas.rectangle({left + width * static_cast<double>(s), from}, std::max(1.0, width - 1), to - from, series_colour(s));
+      canvas.rectangle({left + width * static_cast<double>(s), from}, std::max(1.0, width - 1), to - from,
+                       series_colour(s));
     }
     const double centre = left + slot * 0.4;
     if (upright) {

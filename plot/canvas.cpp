@@ -17,7 +17,8 @@ media::Rgb series_colour(std::size_t index) {
 
 std::string number_text(double value) { return fmt::format("{:.6g}", std::abs(value) < 1e-300 ? 0.0 : value); }
 
-Axis::Axis(double low, double high, bool log, double from, double to) : low_(low), high_(high), log_(log), from_(from), to_(to) {
+Axis::Axis(double low, double high, bool log, double from, double to)
+    : low_(low), high_(high), log_(log), from_(from), to_(to) {
   if (log_) {
     low_ = std::log10(low_);
     high_ = std::log10(high_);
@@ -29,24 +30,32 @@ Axis::Axis(double low, double high, bool log, double from, double to) : low_(low
   }
 }
 
-double Axis::place(double value) const { return from_ + (to_ - from_) * ((log_ ? std::log10(value) : value) - low_) / (high_ - low_); }
+double Axis::place(double value) const {
+  return from_ + (to_ - from_) * ((log_ ? std::log10(value) : value) - low_) / (high_ - low_);
+}
 
 std::vector<Axis::Tick> Axis::ticks(int wanted) const {
   std::vector<Tick> out;
   if (log_) {
     const int step = std::max(1, static_cast<int>(std::ceil((high_ - low_) / wanted)));
     const bool between = high_ - low_ < 2;  // few decades: also 2 and 5
-    for (int decade = static_cast<int>(std::floor(low_)); decade <= static_cast<int>(std::ceil(high_)); decade += step) {
+    for (int decade = static_cast<int>(std::floor(low_)); decade <= static_cast<int>(std::ceil(high_));
+         decade += step) {
       for (const int digit : {1, 2, 5}) {
         const double value = digit * std::pow(10.0, decade), at = std::log10(value);
-        if ((digit == 1 || between) && at >= low_ - 1e-9 && at <= high_ + 1e-9) out.push_back({value, number_text(value)});
+        if ((digit == 1 || between) && at >= low_ - 1e-9 && at <= high_ + 1e-9)
+          out.push_back({value, number_text(value)});
       }
     }
     return out;
   }
   const double rough = (high_ - low_) / wanted, magnitude = std::pow(10.0, std::floor(std::log10(rough)));
-  const double step = magnitude * (rough / magnitude <= 1 ? 1 : rough / magnitude <= 2 ? 2 : rough / magnitude <= 5 ? 5 : 10);
-  for (double k = std::ceil(low_ / step - 1e-9); k * step <= high_ + 1e-9 * step; ++k) out.push_back({k * step, number_text(k * step)});
+  const double step = magnitude * (rough / magnitude <= 1   ? 1
+                                   : rough / magnitude <= 2 ? 2
+                                   : rough / magnitude <= 5 ? 5
+                                                            : 10);
+  for (double k = std::ceil(low_ / step - 1e-9); k * step <= high_ + 1e-9 * step; ++k)
+    out.push_back({k * step, number_text(k * step)});
   return out;
 }
 
@@ -54,7 +63,8 @@ void draw_title(Canvas& canvas, ChartSize size, const std::string& title) {
   canvas.text({size.width / 2.0, 18}, title, {.size = 16, .anchor = Anchor::middle});
 }
 
-void draw_axes(Canvas& canvas, const Area& area, const Axis* x, const Axis& y, const std::string& x_label, const std::string& y_label) {
+void draw_axes(Canvas& canvas, const Area& area, const Axis* x, const Axis& y, const std::string& x_label,
+               const std::string& y_label) {
   if (x != nullptr) {
     for (const auto& [value, label] : x->ticks(8)) {
       const double at = x->place(value);

@@ -70,7 +70,8 @@ class Axis {
 std::string number_text(double value);
 
 void draw_title(Canvas& canvas, ChartSize size, const std::string& title);
-void draw_axes(Canvas& canvas, const Area& area, const Axis* x, const Axis& y, const std::string& x_label, const std::string& y_label);
+void draw_axes(Canvas& canvas, const Area& area, const Axis* x, const Axis& y, const std::string& x_label,
+               const std::string& y_label);
 void draw_legend(Canvas& canvas, const Area& area, const std::vector<std::string>& names);
 
 }  // namespace thimble::plot

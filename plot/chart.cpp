@@ -44,9 +44,11 @@ void draw(const LineChart& chart, Canvas& canvas) {
   std::size_t longest = 0;
   for (const std::string& n : names) longest = std::max(longest, n.size());
   const bool legend = names.size() > 1;
-  const Area area{76, 40, chart.size.width - (legend ? 44 + 9.0 * static_cast<double>(longest) : 20), chart.size.height - 52.0};
+  const Area area{76, 40, chart.size.width - (legend ? 44 + 9.0 * static_cast<double>(longest) : 20),
+                  chart.size.height - 52.0};
   const double pad = chart.log_y ? 0 : 0.04 * (ys.high - ys.low);
-  const Axis x(xs.low, xs.high, chart.log_x, area.left, area.right), y(ys.low - pad, ys.high + pad, chart.log_y, area.bottom, area.top);
+  const Axis x(xs.low, xs.high, chart.log_x, area.left, area.right),
+      y(ys.low - pad, ys.high + pad, chart.log_y, area.bottom, area.top);
   draw_title(canvas, chart.size, chart.title);
   draw_axes(canvas, area, &x, y, chart.x_label, chart.y_label);
   if (legend) draw_legend(canvas, area, names);

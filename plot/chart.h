@@ -23,11 +23,11 @@ struct Series {
 };
 
 struct LineChart {
-  std::string title, x_label, y_label;
+  std::string title = {}, x_label = {}, y_label = {};
   bool log_x = false, log_y = false;
   bool markers = false;  // a dot on every point
-  std::vector<Series> series;
-  ChartSize size;
+  std::vector<Series> series = {};
+  ChartSize size = {};
 
   media::Image render() const;
   void write_png(const std::filesystem::path& path) const;
@@ -36,11 +36,11 @@ struct LineChart {
 
 // Bars in groups: one group per label, one bar per series in it. values[s][l].
 struct BarChart {
-  std::string title, y_label;
-  std::vector<std::string> labels;
-  std::vector<std::string> series;
-  std::vector<std::vector<double>> values;
-  ChartSize size;
+  std::string title = {}, y_label = {};
+  std::vector<std::string> labels = {};
+  std::vector<std::string> series = {};
+  std::vector<std::vector<double>> values = {};
+  ChartSize size = {};
 
   media::Image render() const;
   void write_png(const std::filesystem::path& path) const;
@@ -48,12 +48,12 @@ struct BarChart {
 };
 
 struct HeatMap {
-  std::string title, x_label, y_label;
+  std::string title = {}, x_label = {}, y_label = {};
   int rows = 0, columns = 0;
-  std::vector<double> values;                          // (rows, columns), first row on top
-  std::vector<std::string> row_names, column_names;    // may be empty
-  bool show_values = false;                            // numbers in the cells
-  ChartSize size;
+  std::vector<double> values = {};                             // (rows, columns), first row on top
+  std::vector<std::string> row_names = {}, column_names = {};  // may be empty
+  bool show_values = false;                                    // numbers in the cells
+  ChartSize size = {};
 
   media::Image render() const;
   void write_png(const std::filesystem::path& path) const;

@@ -28,11 +28,11 @@ int row_bits(char c) { return c >= 'a' ? c - 'a' + 10 : c - '0'; }
 
 const std::map<std::string_view, char>& plain_forms() {
   static const std::map<std::string_view, char> table = {
-      {"\u2018", '\''}, {"\u2019", '\''}, {"\u201c", '"'}, {"\u201d", '"'}, {"\u2013", '-'}, {"\u2014", '-'}, {"\u2212", '-'},
-      {"\u00d7", 'x'},  {"\u00b5", 'u'},  {"\u00e0", 'a'}, {"\u00e1", 'a'}, {"\u00e2", 'a'}, {"\u00e3", 'a'}, {"\u00e4", 'a'},
-      {"\u00e5", 'a'},  {"\u00e7", 'c'},  {"\u00e8", 'e'}, {"\u00e9", 'e'}, {"\u00ea", 'e'}, {"\u00eb", 'e'}, {"\u00ed", 'i'},
-      {"\u00f1", 'n'},  {"\u00f3", 'o'},  {"\u00f4", 'o'}, {"\u00f6", 'o'}, {"\u00fa", 'u'}, {"\u00fc", 'u'}, {"\u00c5", 'A'},
-      {"\u00c7", 'C'},  {"\u00c9", 'E'},
+      {"\u2018", '\''}, {"\u2019", '\''}, {"\u201c", '"'}, {"\u201d", '"'}, {"\u2013", '-'}, {"\u2014", '-'},
+      {"\u2212", '-'},  {"\u00d7", 'x'},  {"\u00b5", 'u'}, {"\u00e0", 'a'}, {"\u00e1", 'a'}, {"\u00e2", 'a'},
+      {"\u00e3", 'a'},  {"\u00e4", 'a'},  {"\u00e5", 'a'}, {"\u00e7", 'c'}, {"\u00e8", 'e'}, {"\u00e9", 'e'},
+      {"\u00ea", 'e'},  {"\u00eb", 'e'},  {"\u00ed", 'i'}, {"\u00f1", 'n'}, {"\u00f3", 'o'}, {"\u00f4", 'o'},
+      {"\u00f6", 'o'},  {"\u00fa", 'u'},  {"\u00fc", 'u'}, {"\u00c5", 'A'}, {"\u00c7", 'C'}, {"\u00c9", 'E'},
   };
   return table;
 }
@@ -63,10 +63,12 @@ void draw_text(media::Image& rgb, int x, int y, std::string_view ascii, media::R
   };
   for (std::size_t i = 0; i < ascii.size(); ++i) {
     const char c = ascii[i];
-    const std::string_view glyph = kGlyphs[c >= ' ' && c <= '~' ? static_cast<std::size_t>(c - ' ') : std::size_t{'?' - ' '}];
+    const std::string_view glyph =
+        kGlyphs[c >= ' ' && c <= '~' ? static_cast<std::size_t>(c - ' ') : std::size_t{'?' - ' '}];
     for (int row = 0; row < kGlyphHeight * scale; ++row) {
       for (int column = 0; column < kGlyphWidth * scale; ++column) {
-        if ((row_bits(glyph[static_cast<std::size_t>(row / scale)]) >> (kGlyphWidth - 1 - column / scale) & 1) == 0) continue;
+        if ((row_bits(glyph[static_cast<std::size_t>(row / scale)]) >> (kGlyphWidth - 1 - column / scale) & 1) == 0)
+          continue;
         const int along = static_cast<int>(i) * kAdvance * scale + column;
         if (vertical) {
           dot(x + row, y - along);

@@ -20,7 +20,8 @@ inline int text_width(std::string_view ascii, int scale) { return static_cast<in
 
 // Upper left corner at (x, y) of an RGB picture; what sticks out is cut. `vertical`: written upwards, (x, y) then being
 // the lower left corner of the turned text.
-void draw_text(media::Image& rgb, int x, int y, std::string_view ascii, media::Rgb colour, int scale = 1, bool vertical = false);
+void draw_text(media::Image& rgb, int x, int y, std::string_view ascii, media::Rgb colour, int scale = 1,
+               bool vertical = false);
 
 // Words to lines of at most `columns` characters; longer words are cut. More than `lines` lines end in "..".
 std::vector<std::string> wrap(std::string_view ascii, int columns, int lines);

@@ -19,7 +19,9 @@ media::Rgb heat_colour(double t) {
   const double at = std::clamp(t, 0.0, 1.0) * (stops.size() - 1);
   const auto i = std::min<std::size_t>(static_cast<std::size_t>(at), stops.size() - 2);
   const double f = at - static_cast<double>(i);
-  const auto mix = [&](std::size_t c) { return static_cast<std::uint8_t>(std::lround(stops[i][c] * (1 - f) + stops[i + 1][c] * f)); };
+  const auto mix = [&](std::size_t c) {
+    return static_cast<std::uint8_t>(std::lround(stops[i][c] * (1 - f) + stops[i + 1][c] * f));
+  };
   return {mix(0), mix(1), mix(2)};
 }
 
@@ -30,11 +32,13 @@ std::size_t longest(const std::vector<std::string>& names) {
 }
 
 void draw(const HeatMap& map, Canvas& canvas) {
-  const auto rows = static_cast<std::size_t>(std::max(0, map.rows)), columns = static_cast<std::size_t>(std::max(0, map.columns));
-  if (rows == 0 || columns == 0 || map.values.size() != rows * columns || (!map.row_names.empty() && map.row_names.size() != rows) ||
+  const auto rows = static_cast<std::size_t>(std::max(0, map.rows)),
+             columns = static_cast<std::size_t>(std::max(0, map.columns));
+  if (rows == 0 || columns == 0 || map.values.size() != rows * columns ||
+      (!map.row_names.empty() && map.row_names.size() != rows) ||
       (!map.column_names.empty() && map.column_names.size() != columns)) {
-    fail(ErrorKind::bad_input, "a heat map of {}x{} with {} values, {} row names, {} column names", map.rows, map.columns,
-         map.values.size(), map.row_names.size(), map.column_names.size());
+    fail(ErrorKind::bad_input, "a heat map of {}x{} with {} values, {} row names, {} column names", map.rows,
+         map.columns, map.values.size(), map.row_names.size(), map.column_names.size());
   }
   double low = INFINITY, high = -INFINITY;
   for (const double v : map.values) {
@@ -54,14 +58,16 @@ void draw(const HeatMap& map, Canvas& canvas) {
   const auto level = [&](double v) { return high > low ? (v - low) / (high - low) : 0.5; };
   for (std::size_t r = 0; r < rows; ++r) {
     const double y = area.top + cell_height * static_cast<double>(r);
-    if (!map.row_names.empty()) canvas.text({area.left - 6, y + cell_height / 2}, map.row_names[r], {.anchor = Anchor::end});
+    if (!map.row_names.empty())
+      canvas.text({area.left - 6, y + cell_height / 2}, map.row_names[r], {.anchor = Anchor::end});
     for (std::size_t c = 0; c < columns; ++c) {
       const double x = area.left + cell_width * static_cast<double>(c), v = map.values[r * columns + c];
       if (!std::isfinite(v)) continue;
       canvas.rectangle({x, y}, cell_width, cell_height, heat_colour(level(v)));
       if (map.show_values) {
         const media::Rgb ink = level(v) > 0.6 ? media::Rgb{0, 0, 0} : media::Rgb{255, 255, 255};
-        canvas.text({x + cell_width / 2, y + cell_height / 2}, fmt::format("{:.3g}", v), {.anchor = Anchor::middle, .colour = ink});
+        canvas.text({x + cell_width / 2, y + cell_height / 2}, fmt::format("{:.3g}", v),
+                    {.anchor = Anchor::middle, .colour = ink});
       }
     }
   }
@@ -77,7 +83,8 @@ void draw(const HeatMap& map, Canvas& canvas) {
   const double step = (area.bottom - area.top) / kSteps;
   for (int i = 0; i < kSteps; ++i) {
     // Each reaches under the one before, so that no seam shows between them.
-    canvas.rectangle({area.right + 14, area.top + step * i}, 14, area.bottom - area.top - step * i, heat_colour(1 - (i + 0.5) / kSteps));
+    canvas.rectangle({area.right + 14, area.top + step * i}, 14, area.bottom - area.top - step * i,
+                     heat_colour(1 - (i + 0.5) / kSteps));
   }
   const Axis axis(low, high, false, area.bottom, area.top);
   for (const auto& [value, label] : axis.ticks(5)) canvas.text({area.right + 34, axis.place(value)}, label, {});

@@ -16,11 +16,14 @@ namespace {
 
 media::Image filled(int width, int height, media::Rgb c) {
   media::Image image(width, height, 3);
-  for (std::size_t i = 0; i < image.pixels.size(); i += 3) image.pixels[i] = c.r, image.pixels[i + 1] = c.g, image.pixels[i + 2] = c.b;
+  for (std::size_t i = 0; i < image.pixels.size(); i += 3)
+    image.pixels[i] = c.r, image.pixels[i + 1] = c.g, image.pixels[i + 2] = c.b;
   return image;
 }
 
-media::Rgb at(const media::Image& image, int x, int y) { return {image.at(x, y)[0], image.at(x, y)[1], image.at(x, y)[2]}; }
+media::Rgb at(const media::Image& image, int x, int y) {
+  return {image.at(x, y)[0], image.at(x, y)[1], image.at(x, y)[2]};
+}
 
 int count(const media::Image& image, media::Rgb c) {
   int n = 0;
@@ -33,9 +36,9 @@ int count(const media::Image& image, media::Rgb c) {
 TEST(Font, KnownLetters) {
   media::Image image = filled(12, 9, {255, 255, 255});
   draw_text(image, 0, 0, "LT", {0, 0, 0});
-  for (int y = 0; y < 7; ++y) EXPECT_EQ(at(image, 0, y).r, 0) << y;          // the stem of L
-  for (int x = 0; x < 5; ++x) EXPECT_EQ(at(image, x, 6).r, 0) << x;          // its foot
-  for (int x = 6; x < 11; ++x) EXPECT_EQ(at(image, x, 0).r, 0) << x;         // the bar of T
+  for (int y = 0; y < 7; ++y) EXPECT_EQ(at(image, 0, y).r, 0) << y;   // the stem of L
+  for (int x = 0; x < 5; ++x) EXPECT_EQ(at(image, x, 6).r, 0) << x;   // its foot
+  for (int x = 6; x < 11; ++x) EXPECT_EQ(at(image, x, 0).r, 0) << x;  // the bar of T
   EXPECT_EQ(count(image, {0, 0, 0}), 11 + 11);
 }
 
@@ -72,7 +75,7 @@ TEST(Sheet, TilesLieInAGrid) {
   const media::Image sheet = contact_sheet(tiles, {.columns = 3, .tile = 20, .gap = 4, .caption_lines = 1});
   EXPECT_EQ(sheet.width, 4 + 3 * 24);
   EXPECT_EQ(sheet.height, 4 + 2 * (20 + 14 + 4));
-  EXPECT_EQ(at(sheet, 4, 4 + 10), (media::Rgb{0, 200, 0}));           // shrunk to 20 x 10, centred
+  EXPECT_EQ(at(sheet, 4, 4 + 10), (media::Rgb{0, 200, 0}));  // shrunk to 20 x 10, centred
   EXPECT_EQ(at(sheet, 4, 4 + 4), (media::Rgb{255, 255, 255}));
   EXPECT_EQ(at(sheet, 4 + 24, 4 + 38 + 10), (media::Rgb{40, 200, 0}));  // the fifth
   EXPECT_THROW(contact_sheet({}, {}), Error);
@@ -108,7 +111,8 @@ TEST(Charts, LinesReachTheirPoints) {
 }
 
 TEST(Charts, BarsAreAsTallAsTheirValues) {
-  const BarChart chart{.title = "", .y_label = "", .labels = {"p", "q"}, .series = {"a", "b"}, .values = {{10, 10}, {5, 5}}};
+  const BarChart chart{
+      .title = "", .y_label = "", .labels = {"p", "q"}, .series = {"a", "b"}, .values = {{10, 10}, {5, 5}}};
   const media::Image image = chart.render();
   EXPECT_NEAR(count(image, series_colour(0)) / static_cast<double>(count(image, series_colour(1))), 2.0, 0.05);
   BarChart bad = chart;
@@ -117,7 +121,12 @@ TEST(Charts, BarsAreAsTallAsTheirValues) {
 }
 
 TEST(Charts, HeatMapCellsAndSvg) {
-  HeatMap map{.title = "m", .rows = 2, .columns = 2, .values = {0, 1, 1, 0}, .row_names = {"r<1>", "r2"}, .column_names = {"a", "b"}};
+  HeatMap map{.title = "m",
+              .rows = 2,
+              .columns = 2,
+              .values = {0, 1, 1, 0},
+              .row_names = {"r<1>", "r2"},
+              .column_names = {"a", "b"}};
   const media::Image image = map.render();
   EXPECT_EQ(at(image, 150, 100), (media::Rgb{68, 1, 84}));
   EXPECT_EQ(at(image, 600, 100), (media::Rgb{253, 231, 37}));

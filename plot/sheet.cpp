@@ -40,8 +40,8 @@ media::Image fitted(const media::Image& image, int side) {
 media::Image contact_sheet(std::span<const Tile> tiles, const SheetOptions& options) {
   if (tiles.empty()) fail(ErrorKind::bad_input, "a contact sheet needs at least one picture");
   if (options.columns < 1 || options.tile < 1 || options.gap < 0 || options.caption_lines < 0) {
-    fail(ErrorKind::bad_input, "a contact sheet of {} columns, tiles of {}, gaps of {}, {} caption lines", options.columns,
-         options.tile, options.gap, options.caption_lines);
+    fail(ErrorKind::bad_input, "a contact sheet of {} columns, tiles of {}, gaps of {}, {} caption lines",
+         options.columns, options.tile, options.gap, options.caption_lines);
   }
   const int columns = std::min(options.columns, static_cast<int>(tiles.size()));
   const int rows = (static_cast<int>(tiles.size()) + columns - 1) / columns;

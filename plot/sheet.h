@@ -15,12 +15,12 @@ struct Tile {
 
 struct SheetOptions {
   int columns = 8;
-  int tile = 128;                       // side of the square for the picture, pixels
+  int tile = 128;  // side of the square for the picture, pixels
   int gap = 8;
-  int caption_lines = 2;                // 0: no captions
-  bool checkerboard = false;            // under transparent pictures; otherwise `background`
+  int caption_lines = 2;      // 0: no captions
+  bool checkerboard = false;  // under transparent pictures; otherwise `background`
   media::Rgb background{255, 255, 255};
-  std::string title;                    // above the grid; may be empty
+  std::string title = {};  // above the grid; may be empty
 };
 
 // RGB. Throws bad_input without tiles or with a non-positive option.

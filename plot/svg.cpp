@@ -27,22 +27,25 @@ class SvgCanvas final : public Canvas {
   std::string body;
 
   void polyline(const std::vector<Point>& points, media::Rgb colour, double width) override {
-    body += fmt::format(R"(<polyline fill="none" stroke="{}" stroke-width="{}" stroke-linejoin="round" points=")", hex(colour), width);
+    body += fmt::format(R"(<polyline fill="none" stroke="{}" stroke-width="{}" stroke-linejoin="round" points=")",
+                        hex(colour), width);
     for (const Point& p : points) body += fmt::format("{:.2f},{:.2f} ", p.x, p.y);
     body += "\"/>\n";
   }
   void rectangle(Point corner, double width, double height, media::Rgb colour) override {
-    body += fmt::format("<rect x=\"{:.2f}\" y=\"{:.2f}\" width=\"{:.2f}\" height=\"{:.2f}\" fill=\"{}\"/>\n", corner.x, corner.y,
-                        width, height, hex(colour));
+    body += fmt::format("<rect x=\"{:.2f}\" y=\"{:.2f}\" width=\"{:.2f}\" height=\"{:.2f}\" fill=\"{}\"/>\n", corner.x,
+                        corner.y, width, height, hex(colour));
   }
   void dot(Point centre, double radius, media::Rgb colour) override {
-    body += fmt::format("<circle cx=\"{:.2f}\" cy=\"{:.2f}\" r=\"{:.2f}\" fill=\"{}\"/>\n", centre.x, centre.y, radius, hex(colour));
+    body += fmt::format("<circle cx=\"{:.2f}\" cy=\"{:.2f}\" r=\"{:.2f}\" fill=\"{}\"/>\n", centre.x, centre.y, radius,
+                        hex(colour));
   }
   void text(Point at, const std::string& text, const TextStyle& style) override {
     static constexpr const char* anchors[] = {"start", "middle", "end"};
     const std::string turn = style.vertical ? fmt::format(" transform=\"rotate(-90 {:.2f} {:.2f})\"", at.x, at.y) : "";
-    body += fmt::format("<text x=\"{:.2f}\" y=\"{:.2f}\" font-size=\"{}\" text-anchor=\"{}\" dy=\"0.35em\" fill=\"{}\"{}>{}</text>\n",
-                        at.x, at.y, style.size, anchors[static_cast<int>(style.anchor)], hex(style.colour), turn, escaped(text));
+    body += fmt::format(
+        "<text x=\"{:.2f}\" y=\"{:.2f}\" font-size=\"{}\" text-anchor=\"{}\" dy=\"0.35em\" fill=\"{}\"{}>{}</text>\n",
+        at.x, at.y, style.size, anchors[static_cast<int>(style.anchor)], hex(style.colour), turn, escaped(text));
   }
 };
 

@@ -61,7 +61,7 @@ Batch make_batch(const data::EmojiSet& set, const Sampler& sampler, const Autoen
   return batch;
 }
 
-at::Tensor tensor_of(std::span<float> values, at::IntArrayRef shape, const at::Device& device) {
+at::Tensor wrap(std::span<float> values, at::IntArrayRef shape, const at::Device& device) {
   return at::from_blob(values.data(), shape, at::kFloat).to(device);
 }
 
@@ -152,12 +152,12 @@ StepResult train_part(const StepInputs& in, const Parameters& parameters, std::s
                       std::span<float> grounds, std::span<float> noise) {
   const AutoencoderTraining& o = in.options;
   const auto batch = static_cast<std::int64_t>(grounds.size() / 3);
-  const at::Tensor x = tensor_of(pixels, {batch, in.side, in.side, 4}, in.device);
+  const at::Tensor x = wrap(pixels, {batch, in.side, in.side, 4}, in.device);
   const at::Tensor z = run_graph(in.encoder, parameters, {x}, o.precision)[0];
   Rng rng(o.seed, kSigmaStream + static_cast<std::uint64_t>(in.index));
   std::vector<float> sigma;
   for (std::int64_t i = 0; i < batch; ++i) sigma.push_back(static_cast<float>(rng.uniform(0, o.noise)));
-  const at::Tensor shake = tensor_of(noise, z.sizes(), in.device) * tensor_of(sigma, {batch, 1, 1, 1}, in.device);
+  const at::Tensor shake = wrap(noise, z.sizes(), in.device) * wrap(sigma, {batch, 1, 1, 1}, in.device);
   const at::Tensor y = run_graph(in.decoder, parameters, {z + shake * z.detach().std()}, o.precision)[0];
   const at::Tensor seen = y.detach().cpu().contiguous();
   at::Tensor gradient = at::empty_like(seen);
@@ -222,7 +222,7 @@ LoopResult train_autoencoder(const AutoencoderTraining& o, const ProgressFn& pro
   const graph::Graph decoder = models::build_decoder(o.model, shards.batch(), side);
   AdamW optimiser(parameters, {});
   Ema ema(parameters, o.ema);
-  const Trainee trainee{&parameters, &optimiser, &ema};
+  const Trainee trainee{&optimiser, &ema};
   RunState state;
   if (o.resume) {
     if (const auto found = resume(o.loop.run_dir, trainee)) state = *found;
@@ -270,14 +270,9 @@ LoopResult train_autoencoder(const AutoencoderTraining& o, const ProgressFn& pro
 }
 
 TrainedAutoencoder load_autoencoder(const std::filesystem::path& path) {
-  std::filesystem::path file = path;
-  if (std::filesystem::is_directory(path)) {
-    const auto all = list_checkpoints(path);
-    if (all.empty()) fail(ErrorKind::io, "{}: no checkpoint in this folder", path.string());
-    file = all[0];
-  }
-  const RunState state = read_state(file);
-  return {models::autoencoder_from_json(get_object(state.facts, "config", file.string())), read_average(file)};
+  TrainedWeights trained = read_trained(path);
+  const Json& config = get_object(trained.state.facts, "config", path.string() + ": facts");
+  return {models::autoencoder_from_json(config), std::move(trained.weights)};
 }
 
 }  // namespace thimble::train

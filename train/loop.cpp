@@ -71,8 +71,9 @@ LoopResult run_loop(const LoopOptions& options, const LoopHooks& hooks, std::int
         progress(static_cast<std::int64_t>(used() * 10000), 10000, fmt::format("step {} {}", step, note));
       }
     }
-    if (minutes_since(saved) >= options.checkpoint_minutes) save();
-    if (hooks.sample && options.sample_minutes > 0 && minutes_since(sampled) >= options.sample_minutes) {
+    const bool sample = hooks.sample && options.sample_minutes > 0 && minutes_since(sampled) >= options.sample_minutes;
+    if (sample || minutes_since(saved) >= options.checkpoint_minutes) save();
+    if (sample) {
       validation.add(step, minutes, hooks.sample(step));
       sampled = logged = Clock::now();
       logged_step = step;

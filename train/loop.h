@@ -26,7 +26,7 @@ struct LoopHooks {
   std::function<Values(std::int64_t step, double used)> train;
   // Saves; `step` steps are done.
   std::function<void(std::int64_t step, double minutes)> save;
-  // Measures and draws; the values go to validation.csv. May be empty.
+  // Measures and draws, just after save(); the values go to validation.csv. May be empty.
   std::function<Values(std::int64_t step)> sample;
 };
 

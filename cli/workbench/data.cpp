@@ -14,7 +14,7 @@ namespace thimble::cli {
 namespace {
 
 struct EmojiOptions {
-  data::BuildOptions build{.out_dir = "data-cache/emoji", .cache_dir = {}, .threads = 0, .include_openmoji = true};
+  data::BuildOptions build;
   bool without_openmoji = false, json = false;
 };
 
@@ -37,7 +37,8 @@ void write_sheet(const std::filesystem::path& out_dir) {
     }
   }
   if (tiles.empty()) return;
-  media::write_image(out_dir / "sheet.png", plot::contact_sheet(tiles, {.columns = data::kStyles, .caption_lines = 3, .title = "emoji"}));
+  media::write_image(out_dir / "sheet.png",
+                     plot::contact_sheet(tiles, {.columns = data::kStyles, .caption_lines = 3, .title = "emoji"}));
 }
 
 void print_summary(const data::BuildStatistics& s, const std::filesystem::path& out_dir) {
@@ -76,10 +77,22 @@ void add_data_command(CLI::App& app) {
   data->require_subcommand(1);
   CLI::App* emoji = data->add_subcommand("emoji", "captioned emoji in six styles, 256x256, in one packed file");
   auto options = std::make_shared<EmojiOptions>();
-  emoji->add_option("--out", options->build.out_dir, "folder for emoji.pack and what stands beside it")->capture_default_str();
-  emoji->add_option("--cache", options->build.cache_dir, "folder for packages and drawn pictures (default: cache in the out folder)");
-  emoji->add_option("--threads", options->build.threads, "0: all processors")->check(CLI::NonNegativeNumber)->capture_default_str();
-  emoji->add_flag("--without-openmoji", options->without_openmoji, "leave out the share-alike style that only tests use");
+  options->build.out_dir = "data-cache/emoji";
+  emoji->add_option("--out", options->build.out_dir, "folder for emoji.pack and what stands beside it")
+      ->capture_default_str();
+  emoji->add_option("--cache", options->build.cache_dir,
+                    "folder for packages and drawn pictures (default: cache in the out folder)");
+  emoji->add_option("--threads", options->build.threads, "0: all processors")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  emoji->add_option("--quality", options->build.quality, "of the packed pictures")
+      ->check(CLI::Range(0, 100))
+      ->capture_default_str();
+  emoji->add_option("--alpha-quality", options->build.alpha_quality, "of their outlines; slow above 70")
+      ->check(CLI::Range(0, 100))
+      ->capture_default_str();
+  emoji->add_flag("--without-openmoji", options->without_openmoji,
+                  "leave out the share-alike style that only tests use");
   emoji->add_flag("--json", options->json, "print the statistics as JSON");
   emoji->callback([options] { run_emoji(*options); });
 }

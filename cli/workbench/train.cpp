@@ -7,10 +7,16 @@
 #include <memory>
 
 #include "base/cancel.h"
+#include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/progress.h"
 #include "cli/workbench/commands.h"
 #include "train/autoencoder.h"
+#include "train/export.h"
+#include "train/generator.h"
+#include "train/latents.h"
+#include "train/tokenizer.h"
 
 namespace thimble::cli {
 namespace {
@@ -105,12 +111,137 @@ void add_autoencoder(CLI::App& train) {
   });
 }
 
+void add_latents(CLI::App& train) {
+  auto* c = train.add_subcommand("latents", "encode every picture once, so that the generator trains from memory");
+  auto o = std::make_shared<train::LatentsOptions>();
+  auto json = std::make_shared<bool>(false);
+  c->add_option("--data", o->data, "packed data set")->required()->check(CLI::ExistingFile);
+  c->add_option("--autoencoder", o->autoencoder, "checkpoint, or run folder (its newest)")->required()->check(CLI::ExistingPath);
+  c->add_option("--out", o->out, "the cache, a safetensors file")->required();
+  c->add_option("--grounds", o->grounds, "versions of each picture on a solid colour, beside the transparent one")
+      ->capture_default_str();
+  c->add_option("--batch", o->batch, "pictures a run")->capture_default_str();
+  c->add_option("--device", o->device, "cpu or cuda")->capture_default_str();
+  c->add_option("--threads", o->threads, "0: all processors")->capture_default_str();
+  c->add_flag("--json", *json, "print the result as JSON");
+  c->footer("Example: thimble train latents --data emoji.pack --autoencoder runs/ae --out latents.safetensors");
+  c->callback([o, json] {
+    std::size_t count = 0;
+    {
+      TrainingProgress progress("latents");
+      count = train::build_latents(*o, progress.fn(), interrupt_token());
+    }
+    if (*json) {
+      fmt::print("{}\n", Json{{"pictures", count}, {"out", o->out.string()}}.dump());
+    } else {
+      fmt::print("{} pictures in {}\n", count, o->out.string());
+    }
+  });
+}
+
+void add_tokenizer(CLI::App& train) {
+  auto* c = train.add_subcommand("tokenizer", "learn the byte-pair tokenizer of captions");
+  auto o = std::make_shared<train::TokenizerOptions>();
+  auto out = std::make_shared<std::filesystem::path>();
+  auto json = std::make_shared<bool>(false);
+  c->add_option("--data", o->data, "packed data set")->required()->check(CLI::ExistingFile);
+  c->add_option("--out", *out, "JSON file")->required();
+  c->add_option("--vocabulary", o->vocabulary, "most tokens, special ones and bytes included")->capture_default_str();
+  c->add_flag("--json", *json, "print the result as JSON");
+  c->callback([o, out, json] {
+    check_writable(*out);
+    const text::ByteBpe tokenizer = train::train_caption_tokenizer(*o);
+    write_file(*out, tokenizer.to_json().dump() + "\n");
+    if (*json) {
+      fmt::print("{}\n", Json{{"vocabulary", tokenizer.vocab_size()}, {"out", out->string()}}.dump());
+    } else {
+      fmt::print("{} tokens in {}\n", tokenizer.vocab_size(), out->string());
+    }
+  });
+}
+
+void add_generator(CLI::App& train) {
+  auto* c = train.add_subcommand("generator", "text to latents: text encoder and diffusion transformer together");
+  auto o = std::make_shared<train::GeneratorTraining>();
+  auto common = std::make_shared<Common>();
+  c->add_option("--data", o->data, "packed data set")->required()->check(CLI::ExistingFile);
+  c->add_option("--latents", o->latents, "cache (thimble train latents)")->required()->check(CLI::ExistingFile);
+  c->add_option("--tokenizer", o->tokenizer, "JSON (thimble train tokenizer)")->required()->check(CLI::ExistingFile);
+  c->add_option("--autoencoder", o->autoencoder, "checkpoint or run folder, to draw samples.png; without it none are drawn")
+      ->check(CLI::ExistingPath);
+  add_loop_options(*c, o->loop);
+  c->add_flag("--resume", o->resume, "go on from the run folder's newest checkpoint");
+  c->add_option("--weights", o->weights, "start from this checkpoint's weights with a fresh optimiser")->check(CLI::ExistingFile);
+  c->add_option("--width", o->denoiser.width, "channels of the denoiser")->capture_default_str();
+  c->add_option("--depth", o->denoiser.depth, "blocks of the denoiser")->capture_default_str();
+  c->add_option("--heads", o->denoiser.heads, "attention heads of the denoiser")->capture_default_str();
+  c->add_option("--ffn-ratio", o->denoiser.ffn_ratio, "width of the feed-forward part over the denoiser's")->capture_default_str();
+  c->add_option("--text-width", o->text.width, "channels of the text encoder")->capture_default_str();
+  c->add_option("--text-depth", o->text.depth, "blocks of the text encoder")->capture_default_str();
+  c->add_option("--text-out", o->text.out_width, "channels of what the denoiser reads")->capture_default_str();
+  c->add_option("--batch", o->batch, "pictures a step")->capture_default_str();
+  c->add_option("--empty", o->empty_captions, "part of the captions left empty, for guidance")->capture_default_str();
+  c->add_option("--shift", o->shift, "shift of the training times; above 1: noisier")->capture_default_str();
+  c->add_option("--decay", o->weight_decay, "weight decay")->capture_default_str();
+  c->add_option("--ema", o->ema, "decay of the averaged weights")->capture_default_str();
+  c->add_option("--guidance", o->guidance, "of the samples, and the exported model's default")->capture_default_str();
+  c->add_option("--seed", o->seed, "of weights, batches and noise")->capture_default_str();
+  add_common_options(*c, *common, o->schedule, o->device, o->threads);
+  c->footer("Example: thimble train generator --data emoji.pack --latents latents.safetensors --tokenizer tokenizer.json\n"
+            "         --autoencoder runs/ae --out runs/generator --minutes 120\n"
+            "The run folder then holds model.safetensors, ready for thimble generate, and samples.png.");
+  c->callback([o, common] {
+    o->schedule.kind = train::schedule_from_string(common->schedule);
+    o->precision = precision_of(common->precision);
+    TrainingProgress progress("generator");
+    report(train::train_generator(*o, progress.fn(), interrupt_token()), o->loop.run_dir, common->json);
+  });
+}
+
+void add_export(CLI::App& train) {
+  auto* c = train.add_subcommand("export", "join the trained parts into one model file for thimble generate");
+  auto o = std::make_shared<train::ExportOptions>();
+  auto stored = std::make_shared<std::string>("f16");
+  auto json = std::make_shared<bool>(false);
+  c->add_option("--generator", o->generator, "checkpoint or run folder")->required()->check(CLI::ExistingPath);
+  c->add_option("--autoencoder", o->autoencoder, "checkpoint or run folder")->required()->check(CLI::ExistingPath);
+  c->add_option("--latents", o->latents, "the cache the generator learned from")->required()->check(CLI::ExistingFile);
+  c->add_option("--tokenizer", o->tokenizer, "JSON")->required()->check(CLI::ExistingFile);
+  c->add_option("--out", o->out, "model file")->required();
+  c->add_option("--stored", *stored, "type of stored matrices: f16, bf16 or f32")->capture_default_str();
+  c->add_option("--name", o->name, "the model's name")->capture_default_str();
+  c->add_option("--licence", o->licence, "SPDX name")->capture_default_str();
+  c->add_option("--sampler", o->facts.sampler, "default of thimble generate")->capture_default_str();
+  c->add_option("--steps", o->facts.steps, "default of thimble generate")->capture_default_str();
+  c->add_option("--guidance", o->facts.guidance, "default of thimble generate")->capture_default_str();
+  c->add_option("--shift", o->facts.schedule.shift, "of sampling times")->capture_default_str();
+  c->add_flag("--json", *json, "print the result as JSON");
+  c->callback([o, stored, json] {
+    const auto dtype = dtype_from_string(*stored);
+    if (!dtype || !is_float(*dtype) || *dtype == DType::f64) {
+      fail(ErrorKind::bad_input, "stored type '{}' is not known; f16, bf16 or f32 were wanted", *stored);
+    }
+    o->stored = *dtype;
+    train::export_model(*o);
+    const auto bytes = std::filesystem::file_size(o->out);
+    if (*json) {
+      fmt::print("{}\n", Json{{"out", o->out.string()}, {"bytes", bytes}}.dump());
+    } else {
+      fmt::print("{} ({})\n", o->out.string(), human_bytes(static_cast<double>(bytes)));
+    }
+  });
+}
+
 }  // namespace
 
 void add_train_command(CLI::App& app) {
   auto* train = app.add_subcommand("train", "train the emoji models: autoencoder, then latents, tokenizer, generator");
   train->require_subcommand(1);
   add_autoencoder(*train);
+  add_latents(*train);
+  add_tokenizer(*train);
+  add_generator(*train);
+  add_export(*train);
 }
 
 }  // namespace thimble::cli

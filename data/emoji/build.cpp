@@ -25,9 +25,7 @@
 namespace thimble::data {
 namespace {
 
-// Chosen so that the six styles together stay below 35 MB.
-constexpr int kPackQuality = 27, kPackAlphaQuality = 20;
-constexpr Style kOrder[kStyles] = {Style::noto,    Style::glossy,  Style::flat,
+constexpr Style kOrder[kStyles] = {Style::noto,   Style::glossy,  Style::flat,
                                    Style::threed, Style::twemoji, Style::openmoji};
 
 struct Item {
@@ -52,7 +50,8 @@ class Sources {
  public:
   Sources(const BuildOptions& options, const CancelToken& cancel) : cache_(options.cache_dir), cancel_(cancel) {}
 
-  std::map<std::string, std::string> files(std::string_view package, const std::function<bool(std::string_view)>& wanted) const {
+  std::map<std::string, std::string> files(std::string_view package,
+                                           const std::function<bool(std::string_view)>& wanted) const {
     return read_tgz(fetch_package(package_of(package), cache_ / "packages", cancel_), wanted);
   }
 
@@ -81,10 +80,11 @@ class Sources {
   Drawings rendered(const Concepts& concepts) const {
     static constexpr std::string_view folder = "package/assets/", extension = ".webp";
     Drawings drawings;
-    for (auto& [name, bytes] : files(style_info(Style::threed).package, [](std::string_view n) { return n.ends_with(extension); })) {
+    for (auto& [name, bytes] :
+         files(style_info(Style::threed).package, [](std::string_view n) { return n.ends_with(extension); })) {
       if (!name.starts_with(folder)) continue;
-      const auto code_point =
-          normal_code_point(std::string_view(name).substr(folder.size(), name.size() - folder.size() - extension.size()));
+      const auto code_point = normal_code_point(
+          std::string_view(name).substr(folder.size(), name.size() - folder.size() - extension.size()));
       const auto it = concepts.find(code_point);
       if (it != concepts.end() && it->second.group != "flags") drawings.emplace(code_point, std::move(bytes));
     }
@@ -110,7 +110,8 @@ std::vector<Item> gather(const Sources& sources, bool openmoji, const ProgressFn
   return items;
 }
 
-// Drawn pictures are kept as PNG under the package's version. No care is taken for power cuts: a damaged file is drawn anew.
+// Drawn pictures are kept as PNG under the package's version. No care is taken for power cuts: a damaged file is drawn
+// anew.
 class DrawnCache {
  public:
   explicit DrawnCache(const std::filesystem::path& cache) {
@@ -130,10 +131,10 @@ class DrawnCache {
       }
     }
     const std::string what = fmt::format("{} {}", style_info(item.entry.style).set, item.entry.code_point);
-    const media::Image image =
-        item.entry.style == Style::threed
-            ? fit_picture(media::decode_image(std::as_bytes(std::span(item.source)), what), kPictureSide, kPictureMargin)
-            : draw_svg(item.source, kPictureSide, kPictureMargin, what);
+    const media::Image image = item.entry.style == Style::threed
+                                   ? fit_picture(media::decode_image(std::as_bytes(std::span(item.source)), what),
+                                                 kPictureSide, kPictureMargin)
+                                   : draw_svg(item.source, kPictureSide, kPictureMargin, what);
     auto temporary = path;
     temporary += fmt::format(".part{}", ::getpid());
     std::ofstream(temporary, std::ios::binary) << media::encode_image(image, media::ImageFormat::png, {.png_level = 1});
@@ -155,7 +156,7 @@ double squared_error(const media::Image& a, const media::Image& b) {
   return sum / static_cast<double>(p.pixels.size());
 }
 
-Outcome draw_and_pack(const Item& item, const DrawnCache& cache) {
+Outcome draw_and_pack(const Item& item, const DrawnCache& cache, const BuildOptions& options) {
   Outcome outcome;
   media::Image image;
   try {
@@ -165,7 +166,7 @@ Outcome draw_and_pack(const Item& item, const DrawnCache& cache) {
     outcome.reason = e.what();
     return outcome;
   }
-  outcome.picture = pack_picture(image, kPackQuality, kPackAlphaQuality);
+  outcome.picture = pack_picture(image, options.quality, options.alpha_quality);
   const auto bytes = [](const std::string& s) { return std::as_bytes(std::span(s)); };
   outcome.squared_error =
       squared_error(image, unpack_picture(bytes(outcome.picture->colour), bytes(outcome.picture->alpha), "packed"));
@@ -186,7 +187,7 @@ std::vector<Outcome> draw_all(const std::vector<Item>& items, const BuildOptions
     for (std::int64_t i = begin; i < end && !stop && !cancel.cancelled(); ++i) {
       const auto at = static_cast<std::size_t>(i);
       try {
-        outcomes[at] = draw_and_pack(items[at], cache);
+        outcomes[at] = draw_and_pack(items[at], cache, options);
         const std::lock_guard lock(mutex);
         if (progress) progress(++done, count, std::string(style_info(items[at].entry.style).set));
       } catch (...) {

@@ -19,6 +19,8 @@ struct BuildOptions {
   std::filesystem::path cache_dir;  // packages and drawn pictures; reused, and safe to delete
   int threads = 0;                  // 0: one for every usable processor
   bool include_openmoji = true;     // the unseen style (share-alike licence; for testing only)
+  int quality = 27;                 // 0..100, of the packed colours; with alpha_quality 20 six styles stay below 35 MB
+  int alpha_quality = 20;           // 0..100, of the packed outlines; above 70 packing is some twenty times slower
 };
 
 struct BuildStatistics {
@@ -30,7 +32,8 @@ struct BuildStatistics {
 };
 
 // Pictures drawn earlier are taken from the cache, so a killed build goes on where it stopped. Every file in out_dir
-// appears whole or not at all. Errors: io (no npm, no network, disk full), bad_file (a package that is not the pinned one).
+// appears whole or not at all. Errors: io (no npm, no network, disk full), bad_file (a package that is not the pinned
+// one).
 BuildStatistics build_emoji(const BuildOptions& options, const ProgressFn& progress, const CancelToken& cancel);
 
 }  // namespace thimble::data

@@ -62,7 +62,8 @@ const NamedColour* sample_background(Rng& rng) {
 }
 
 std::string_view tone_word(int tone) {
-  static constexpr std::array<std::string_view, 6> words = {"", "light", "medium-light", "medium", "medium-dark", "dark"};
+  static constexpr std::array<std::string_view, 6> words = {"",       "light",       "medium-light",
+                                                            "medium", "medium-dark", "dark"};
   if (tone < 0 || tone > 5) fail(ErrorKind::bad_input, "skin tone {}, 0 to 5 are known", tone);
   return words[static_cast<std::size_t>(tone)];
 }

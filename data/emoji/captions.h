@@ -1,4 +1,5 @@
-// Texts for an entry: captions with style, tone and ground in words. Empty captions for guidance are the trainer's matter.
+// Texts for an entry: captions with style, tone and ground in words. Empty captions for guidance are the trainer's
+// matter.
 #pragma once
 
 #include <span>
@@ -30,7 +31,8 @@ std::string spoken_label(const Entry& entry);
 // A caption in one of the trained wordings, drawn at random. `background`: also said, "... on a blue background".
 std::string caption(const Entry& entry, Rng& rng, const NamedColour* background = nullptr);
 
-// Wordings that caption() never makes, for measuring how well a model reads new sentences. wording in 0..kHeldOutCaptions-1.
+// Wordings that caption() never makes, for measuring how well a model reads new sentences. wording in
+// 0..kHeldOutCaptions-1.
 inline constexpr int kHeldOutCaptions = 4;
 std::string held_out_caption(const Entry& entry, int wording, const NamedColour* background = nullptr);
 

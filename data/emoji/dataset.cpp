@@ -29,7 +29,8 @@ int ranged(const Json& value, int low, int high, const std::string& what) {
 }
 
 const Json& row_of(const Json& value, std::size_t size, const std::string& what) {
-  if (!value.is_array() || value.size() != size) fail(ErrorKind::bad_file, "{}: a row of {} values was wanted", what, size);
+  if (!value.is_array() || value.size() != size)
+    fail(ErrorKind::bad_file, "{}: a row of {} values was wanted", what, size);
   return value;
 }
 
@@ -44,13 +45,15 @@ std::string inflate_header(std::span<const std::byte> bytes, const std::string& 
   }
   const std::uint64_t packed = read_u64(bytes.data() + 8), plain = read_u64(bytes.data() + 16);
   if (packed > bytes.size() - kPrefix || plain > kHeaderLimit) {
-    fail(ErrorKind::bad_file, "{}: a header of {} bytes (unpacked {}) in a file of {} bytes", what, packed, plain, bytes.size());
+    fail(ErrorKind::bad_file, "{}: a header of {} bytes (unpacked {}) in a file of {} bytes", what, packed, plain,
+         bytes.size());
   }
   std::string text(plain, '\0');
   uLongf size = plain;
   const int status = ::uncompress(reinterpret_cast<Bytef*>(text.data()), &size,
                                   reinterpret_cast<const Bytef*>(bytes.data() + kPrefix), packed);
-  if (status != Z_OK || size != plain) fail(ErrorKind::bad_file, "{}: the header is damaged (zlib status {})", what, status);
+  if (status != Z_OK || size != plain)
+    fail(ErrorKind::bad_file, "{}: the header is damaged (zlib status {})", what, status);
   return text;
 }
 
@@ -67,7 +70,8 @@ const StyleInfo& style_info(Style style) {
       {"twemoji", "twemoji", "@iconify-json/twemoji", "CC-BY-4.0",
        "Twemoji, Twitter, Inc. and other contributors, Creative Commons Attribution 4.0; drawn anew at another size"},
       {"openmoji", "openmoji", "@iconify-json/openmoji", "CC-BY-SA-4.0",
-       "OpenMoji, the open-source emoji project of HfG Schwaebisch Gmuend, Creative Commons Attribution-ShareAlike 4.0; "
+       "OpenMoji, the open-source emoji project of HfG Schwaebisch Gmuend, Creative Commons Attribution-ShareAlike "
+       "4.0; "
        "drawn anew at another size"},
   };
   return table[static_cast<std::size_t>(style)];
@@ -85,7 +89,8 @@ std::shared_ptr<const EmojiSet> EmojiSet::open(const std::filesystem::path& path
   const auto bytes = set->file_->bytes();
   const Json header = parse_json(inflate_header(bytes, what), what + ": header");
   if (get_int(header, "side", what) != kPictureSide) {
-    fail(ErrorKind::unsupported, "{}: pictures of {} pixels, {} are read", what, get_int(header, "side", what), kPictureSide);
+    fail(ErrorKind::unsupported, "{}: pictures of {} pixels, {} are read", what, get_int(header, "side", what),
+         kPictureSide);
   }
   if (get_array(header, "styles", what).size() != static_cast<std::size_t>(kStyles)) {
     fail(ErrorKind::bad_file, "{}: {} styles, {} were wanted", what, header["styles"].size(), kStyles);
@@ -94,7 +99,8 @@ std::shared_ptr<const EmojiSet> EmojiSet::open(const std::filesystem::path& path
   std::uint64_t at = kPrefix + read_u64(bytes.data() + 8);
   for (const Json& size : get_array(header, "pieces", what)) {
     const auto n = static_cast<std::uint64_t>(ranged(size, 0, 1 << 30, what + ": size of a piece"));
-    if (n > bytes.size() - at) fail(ErrorKind::bad_file, "{}: truncated; a piece of {} bytes at {} of {}", what, n, at, bytes.size());
+    if (n > bytes.size() - at)
+      fail(ErrorKind::bad_file, "{}: truncated; a piece of {} bytes at {} of {}", what, n, at, bytes.size());
     set->pieces_.push_back({at, n});
     at += n;
   }
@@ -115,7 +121,8 @@ std::shared_ptr<const EmojiSet> EmojiSet::open(const std::filesystem::path& path
     e.second_tone = ranged(row[6], 0, 6, where);
     e.sex = static_cast<Sex>(ranged(row[7], 0, 4, where));
     e.family = text_of(row[8], where);
-    if (!set->concepts_.empty() && set->concepts_.back() >= e.code_point) fail(ErrorKind::bad_file, "{}: out of order", where);
+    if (!set->concepts_.empty() && set->concepts_.back() >= e.code_point)
+      fail(ErrorKind::bad_file, "{}: out of order", where);
     set->concepts_.push_back(e.code_point);
     concepts.push_back(std::move(e));
   }

@@ -50,17 +50,17 @@ std::string_view to_string(Split split);
 enum class Sex : std::uint8_t { none, person, man, woman };  // none: the concept has no such forms
 
 struct Entry {
-  int id = 0;               // index into entries() and of the picture
-  std::string code_point;   // lower-case hexadecimal, joined by '-', without fe0f: "1f9d1-1f3fb-200d-1f692"
+  int id = 0;              // index into entries() and of the picture
+  std::string code_point;  // lower-case hexadecimal, joined by '-', without fe0f: "1f9d1-1f3fb-200d-1f692"
   Style style = Style::noto;
-  std::string label;        // "firefighter: light skin tone"
+  std::string label;  // "firefighter: light skin tone"
   std::vector<std::string> tags;
-  std::string group;        // "people-body"
-  std::string subgroup;     // "person-role"
-  int tone = 0;             // 0 none (yellow), 1 light .. 5 dark
-  int second_tone = 0;      // of couples and handshakes with two tones
+  std::string group;     // "people-body"
+  std::string subgroup;  // "person-role"
+  int tone = 0;          // 0 none (yellow), 1 light .. 5 dark
+  int second_tone = 0;   // of couples and handshakes with two tones
   Sex sex = Sex::none;
-  std::string family;       // same role or object whatever tone, sex and direction
+  std::string family;  // same role or object whatever tone, sex and direction
   Split split = Split::train;
 };
 

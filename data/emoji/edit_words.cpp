@@ -15,22 +15,33 @@ using Wordings = std::array<std::string_view, kEditWordings>;  // the last is he
 const Wordings& wordings_of(EditFamily family) {
   using F = EditFamily;
   static const std::map<EditFamily, Wordings> table = {
-      {F::style, {"draw it in {to} style", "redo this in the {to} style", "make it look like {to} art", "convert the picture to {to} style"}},
-      {F::skin, {"change the skin tone to {to}", "give {from} {to} skin", "make the skin {to}", "use a {to} skin tone instead"}},
-      {F::skin_pair, {"change the skin tones to {to}", "make the skin tones {to}", "give them {to} skin", "recolour both skins {to}"}},
+      {F::style,
+       {"draw it in {to} style", "redo this in the {to} style", "make it look like {to} art",
+        "convert the picture to {to} style"}},
+      {F::skin,
+       {"change the skin tone to {to}", "give {from} {to} skin", "make the skin {to}", "use a {to} skin tone instead"}},
+      {F::skin_pair,
+       {"change the skin tones to {to}", "make the skin tones {to}", "give them {to} skin",
+        "recolour both skins {to}"}},
       {F::sex, {"make {from} {to}", "turn {from} into {to}", "show {to} instead", "let this be {to} in the same role"}},
       {F::hair, {"give {from} {to}", "change the hair to {to}", "make it {to}", "restyle {from} with {to}"}},
       {F::role, {"turn {from} into {to}", "make {from} {to}", "show {to} instead of {from}", "let {from} become {to}"}},
-      {F::role_swap, {"turn {from} into {to}", "make {from} {to}", "show {to} instead of {from}", "let {from} become {to}"}},
-      {F::turn, {"turn to face {to}", "make {from} face {to}", "rotate the figure to the {to}", "let {from} look {to}"}},
-      {F::expression, {"make the face {to}", "change the expression to {to}", "the face becomes {to}", "let the face look {to}"}},
+      {F::role_swap,
+       {"turn {from} into {to}", "make {from} {to}", "show {to} instead of {from}", "let {from} become {to}"}},
+      {F::turn,
+       {"turn to face {to}", "make {from} face {to}", "rotate the figure to the {to}", "let {from} look {to}"}},
+      {F::expression,
+       {"make the face {to}", "change the expression to {to}", "the face becomes {to}", "let the face look {to}"}},
       {F::animal, {"turn it into {to}", "change the expression to {to}", "make this {to}", "it should now be {to}"}},
-      {F::clock, {"set the clock to {to}", "make the clock show {to}", "change the time to {to}", "let the clock read {to}"}},
+      {F::clock,
+       {"set the clock to {to}", "make the clock show {to}", "change the time to {to}", "let the clock read {to}"}},
       {F::moon, {"show the {to}", "change the moon to {to}", "make it a {to}", "replace the {from} with the {to}"}},
       {F::heart, {"make the heart {to}", "change the heart to {to}", "colour the heart {to}", "paint the heart {to}"}},
-      {F::shape, {"make it a {to}", "change it to a {to}", "turn the {from} into a {to}", "swap the {from} for a {to}"}},
+      {F::shape,
+       {"make it a {to}", "change it to a {to}", "turn the {from} into a {to}", "swap the {from} for a {to}"}},
       {F::arrow, {"point it {to}", "make it point {to}", "change the direction to {to}", "let it aim {to}"}},
-      {F::keycap, {"change the key to {to}", "put {to} on the key", "make the keycap show {to}", "write {to} on the key instead"}},
+      {F::keycap,
+       {"change the key to {to}", "put {to} on the key", "make the keycap show {to}", "write {to} on the key instead"}},
       {F::object, {"change it to {to}", "turn the {from} into {to}", "make it {to}", "replace the {from} by {to}"}},
       {F::flag, {"replace the flag with {to}", "change the flag to {to}", "show {to} instead", "swap {from} for {to}"}},
   };
@@ -124,8 +135,8 @@ std::string word_of(EditFamily family, const Entry& e) {
 }
 
 bool speaks_of_person(EditFamily family) {
-  return family == EditFamily::skin || family == EditFamily::sex || family == EditFamily::hair || family == EditFamily::role ||
-         family == EditFamily::role_swap || family == EditFamily::turn;
+  return family == EditFamily::skin || family == EditFamily::sex || family == EditFamily::hair ||
+         family == EditFamily::role || family == EditFamily::role_swap || family == EditFamily::turn;
 }
 
 }  // namespace

@@ -18,10 +18,10 @@
 namespace thimble::data {
 
 enum class EditFamily : std::uint8_t {
-  style,       // one concept, another style
-  skin,        // one tone or none
-  skin_pair,   // two people or hands
-  sex,         // man, woman, person
+  style,      // one concept, another style
+  skin,       // one tone or none
+  skin_pair,  // two people or hands
+  sex,        // man, woman, person
   hair,
   role,        // person <-> role
   role_swap,   // role -> other role
@@ -30,11 +30,11 @@ enum class EditFamily : std::uint8_t {
   animal,      // cat faces, monkeys
   clock,
   moon,
-  heart,       // colour
-  shape,       // colour and form of circles and squares
-  arrow,       // direction of arrows and pointing hands
+  heart,  // colour
+  shape,  // colour and form of circles and squares
+  arrow,  // direction of arrows and pointing hands
   keycap,
-  object,      // pairs chosen by hand
+  object,  // pairs chosen by hand
   flag,
 };
 inline constexpr int kEditFamilies = 18;
@@ -66,8 +66,9 @@ class EditSet {
   std::string instruction(const EditPair& pair, int wording) const;
   std::string instruction(const EditPair& pair, Rng& rng) const;  // a trained wording
 
-  // By class of edit first (style 20, skin 15, expression 15, sex 8, hair 6, role 8, colour 8, signs 8), then by family,
-  // then by pair, so that large families do not drown small ones. Throws bad_input if the split has no pair at all.
+  // By class of edit first (style 20, skin 15, expression 15, sex 8, hair 6, role 8, colour 8, signs 8), then by
+  // family, then by pair, so that large families do not drown small ones. Throws bad_input if the split has no pair at
+  // all.
   EditPair sample(Rng& rng, Split split) const;
 
  private:

@@ -19,12 +19,23 @@ bool is_filler(std::string_view p) { return p == "200d" || p == "2640" || p == "
 // One sign that means what a joined form spells out, or the same role in another sex.
 const std::map<std::string, std::string, std::less<>>& same_family() {
   static const std::map<std::string, std::string, std::less<>> table = {
-      {"1f46b", "1f9d1-1f91d-1f9d1"},       {"1f46c", "1f9d1-1f91d-1f9d1"}, {"1f46d", "1f9d1-1f91d-1f9d1"},
-      {"1f48f", "1f9d1-2764-1f48b-1f9d1"},  {"1f491", "1f9d1-2764-1f9d1"},  {"1f93c", "1f9d1-1faef-1f9d1"},
-      {"1f46f", "1f9d1-1f430-1f9d1"},       {"1f91d", "1faf1-1faf2"},       {"1f474", "1f9d3"},
-      {"1f475", "1f9d3"},                   {"1f934", "1fac5"},             {"1f478", "1fac5"},
-      {"1f385", "1f9d1-1f384"},             {"1f936", "1f9d1-1f384"},       {"1f57a", "1f483"},
-      {"1f930", "1fac4"},                   {"1fac3", "1fac4"},
+      {"1f46b", "1f9d1-1f91d-1f9d1"},
+      {"1f46c", "1f9d1-1f91d-1f9d1"},
+      {"1f46d", "1f9d1-1f91d-1f9d1"},
+      {"1f48f", "1f9d1-2764-1f48b-1f9d1"},
+      {"1f491", "1f9d1-2764-1f9d1"},
+      {"1f93c", "1f9d1-1faef-1f9d1"},
+      {"1f46f", "1f9d1-1f430-1f9d1"},
+      {"1f91d", "1faf1-1faf2"},
+      {"1f474", "1f9d3"},
+      {"1f475", "1f9d3"},
+      {"1f934", "1fac5"},
+      {"1f478", "1fac5"},
+      {"1f385", "1f9d1-1f384"},
+      {"1f936", "1f9d1-1f384"},
+      {"1f57a", "1f483"},
+      {"1f930", "1fac4"},
+      {"1fac3", "1fac4"},
   };
   return table;
 }
@@ -60,19 +71,19 @@ std::string family_of(std::string_view code_point) {
 
 Sex sex_of(std::string_view code_point) {
   static const std::map<std::string_view, Sex> alone = {
-      {"1f468", Sex::man},   {"1f469", Sex::woman},  {"1f9d1", Sex::person}, {"1f474", Sex::man},   {"1f475", Sex::woman},
-      {"1f9d3", Sex::person}, {"1f466", Sex::man},   {"1f467", Sex::woman},  {"1f9d2", Sex::person}, {"1f934", Sex::man},
-      {"1f478", Sex::woman}, {"1fac5", Sex::person}, {"1f385", Sex::man},    {"1f936", Sex::woman}, {"1f57a", Sex::man},
-      {"1f483", Sex::woman}, {"1f930", Sex::woman},  {"1fac3", Sex::man},    {"1fac4", Sex::person},
+      {"1f468", Sex::man},    {"1f469", Sex::woman},  {"1f9d1", Sex::person}, {"1f474", Sex::man},
+      {"1f475", Sex::woman},  {"1f9d3", Sex::person}, {"1f466", Sex::man},    {"1f467", Sex::woman},
+      {"1f9d2", Sex::person}, {"1f934", Sex::man},    {"1f478", Sex::woman},  {"1fac5", Sex::person},
+      {"1f385", Sex::man},    {"1f936", Sex::woman},  {"1f57a", Sex::man},    {"1f483", Sex::woman},
+      {"1f930", Sex::woman},  {"1fac3", Sex::man},    {"1fac4", Sex::person},
   };
   const auto parts = parts_of(code_point);
   if (parts.size() > 1) {
     if (std::count(parts.begin(), parts.end(), "2640") != 0) return Sex::woman;
     if (std::count(parts.begin(), parts.end(), "2642") != 0) return Sex::man;
   }
-  const auto people = std::count_if(parts.begin(), parts.end(), [](const std::string& p) {
-    return neutral(p) == "1f9d1" || neutral(p) == "1f9d2";
-  });
+  const auto people = std::count_if(
+      parts.begin(), parts.end(), [](const std::string& p) { return neutral(p) == "1f9d1" || neutral(p) == "1f9d2"; });
   if (parts.empty() || people > 1) return Sex::none;
   const auto it = alone.find(parts.front());
   return it == alone.end() ? Sex::none : it->second;
@@ -111,7 +122,8 @@ void complete(std::vector<Entry>& entries) {
   for (Entry& e : entries) {
     const Seen& s = seen[e.family];
     const auto parts = parts_of(e.code_point);
-    const bool one = std::count_if(parts.begin(), parts.end(), [](const std::string& p) { return neutral(p) == "1f9d1"; }) < 2;
+    const bool one =
+        std::count_if(parts.begin(), parts.end(), [](const std::string& p) { return neutral(p) == "1f9d1"; }) < 2;
     if (e.sex == Sex::none && s.man && s.woman && one && e.group == "people-body") e.sex = Sex::person;
     e.split = split_of(e);
   }

@@ -70,7 +70,8 @@ Concepts read_concepts(std::string_view data, std::string_view groups) {
     const auto skins = row.find("skins");
     if (skins == row.end() || !skins->is_array()) continue;
     for (const Json& skin : *skins) {
-      concepts.emplace(normal_code_point(get_string(skin, "hexcode", "emoji captions")), concept_of(skin, names, &base));
+      concepts.emplace(normal_code_point(get_string(skin, "hexcode", "emoji captions")),
+                       concept_of(skin, names, &base));
     }
   }
   return concepts;
@@ -78,7 +79,8 @@ Concepts read_concepts(std::string_view data, std::string_view groups) {
 
 Drawings read_icons(std::string_view icons, std::string_view chars, const Concepts& concepts, std::string_view what) {
   const Json set = parse_json(icons, what), names = parse_json(chars, what);
-  if (!names.is_object()) fail(ErrorKind::bad_file, "{}: a table of code points was wanted, found {}", what, names.type_name());
+  if (!names.is_object())
+    fail(ErrorKind::bad_file, "{}: a table of code points was wanted, found {}", what, names.type_name());
   const Json& table = get_object(set, "icons", what);
   Drawings drawings;
   for (const auto& [raw, name] : names.items()) {
@@ -86,12 +88,15 @@ Drawings read_icons(std::string_view icons, std::string_view chars, const Concep
     if (!name.is_string() || concepts.count(code_point) == 0) continue;
     const auto icon = table.find(name.get<std::string>());
     if (icon == table.end() || icon->value("hidden", false)) continue;
-    const auto size = [&](const char* key, double otherwise) { return number_or(*icon, key, number_or(set, key, otherwise)); };
+    const auto size = [&](const char* key, double otherwise) {
+      return number_or(*icon, key, number_or(set, key, otherwise));
+    };
     const double width = size("width", 16), height = size("height", 16);
-    drawings.emplace(code_point,
-                     fmt::format(R"(<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" )"
-                                 R"(width="{}" height="{}" viewBox="{} {} {} {}">{}</svg>)",
-                                 width, height, size("left", 0), size("top", 0), width, height, get_string(*icon, "body", what)));
+    drawings.emplace(
+        code_point,
+        fmt::format(R"(<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" )"
+                    R"(width="{}" height="{}" viewBox="{} {} {} {}">{}</svg>)",
+                    width, height, size("left", 0), size("top", 0), width, height, get_string(*icon, "body", what)));
   }
   return drawings;
 }

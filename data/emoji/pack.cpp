@@ -34,7 +34,9 @@ void append_chunk(std::string& out, std::string_view name, std::string_view payl
   if (payload.size() % 2 != 0) out += '\0';
 }
 
-std::string_view view(std::span<const std::byte> bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+std::string_view view(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 }  // namespace
 
@@ -54,7 +56,8 @@ PackedPicture pack_picture(const media::Image& rgba, int quality, int alpha_qual
 }
 
 // The container is described in Google's "WebP Container Specification": RIFF, then VP8X, ALPH, VP8.
-media::Image unpack_picture(std::span<const std::byte> colour, std::span<const std::byte> alpha, std::string_view what) {
+media::Image unpack_picture(std::span<const std::byte> colour, std::span<const std::byte> alpha,
+                            std::string_view what) {
   std::string body = "WEBP";
   if (!alpha.empty()) {
     std::string extended = little(0x10, 4);  // flags: has alpha
@@ -67,7 +70,8 @@ media::Image unpack_picture(std::span<const std::byte> colour, std::span<const s
   append_chunk(file, "RIFF", body);
   media::Image image = media::decode_image(std::as_bytes(std::span(file)), what);
   if (image.width != kPictureSide || image.height != kPictureSide) {
-    fail(ErrorKind::bad_file, "{}: {}x{} pixels, {} squared were wanted", what, image.width, image.height, kPictureSide);
+    fail(ErrorKind::bad_file, "{}: {}x{} pixels, {} squared were wanted", what, image.width, image.height,
+         kPictureSide);
   }
   return media::to_channels(image, 4);
 }
@@ -113,8 +117,8 @@ std::size_t write_pack(const std::filesystem::path& path, std::vector<Entry> ent
   const std::string text = header.dump();
   std::string packed(::compressBound(text.size()), '\0');
   uLongf size = packed.size();
-  check(::compress2(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(text.data()), text.size(), 9) ==
-            Z_OK,
+  check(::compress2(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(text.data()),
+                    text.size(), 9) == Z_OK,
         "zlib packs the header");
   packed.resize(size);
 

@@ -29,7 +29,8 @@ struct Unref {
 media::Image draw_svg(std::string_view svg, int side, int margin, std::string_view what) {
   ErrorHolder error;
   const auto refuse = [&](const char* stage) {
-    fail(ErrorKind::bad_file, "{}: cannot {} this SVG: {}", what, stage, error.error != nullptr ? error.error->message : "no reason given");
+    fail(ErrorKind::bad_file, "{}: cannot {} this SVG: {}", what, stage,
+         error.error != nullptr ? error.error->message : "no reason given");
   };
   // Without a base address the document cannot refer to other files.
   const std::unique_ptr<RsvgHandle, Unref> handle(
@@ -65,7 +66,8 @@ media::Image fit_picture(const media::Image& picture, int side, int margin) {
   const int width = std::max(1, static_cast<int>(picture.width * scale + 0.5));
   const int height = std::max(1, static_cast<int>(picture.height * scale + 0.5));
   media::Image out(side, side, 4);
-  media::draw_over(out, media::resize(media::to_channels(picture, 4), width, height), (side - width) / 2, (side - height) / 2);
+  media::draw_over(out, media::resize(media::to_channels(picture, 4), width, height), (side - width) / 2,
+                   (side - height) / 2);
   return out;
 }
 

@@ -34,7 +34,8 @@ OrderedJson edit_counts(const std::vector<Entry>& entries, const EditSet& edits)
     for (const EditPair& p : edits.pairs(family)) ++styles[entries[static_cast<std::size_t>(p.before)].style];
     for (const auto& [style, count] : styles) row["by_style"][std::string(style_info(style).set)] = count;
     for (int s = 0; s < kSplits; ++s) {
-      row["by_split"][std::string(to_string(static_cast<Split>(s)))] = edits.pairs(family, static_cast<Split>(s)).size();
+      row["by_split"][std::string(to_string(static_cast<Split>(s)))] =
+          edits.pairs(family, static_cast<Split>(s)).size();
     }
     table[std::string(to_string(family))] = std::move(row);
   }
@@ -83,12 +84,14 @@ std::string attribution_text(bool with_openmoji) {
       "and stored with loss. The captions are those of emojibase-data, Miles Johnson, MIT License.\n\n";
   for (int s = 0; s < (with_openmoji ? kStyles : kTrainedStyles); ++s) {
     const StyleInfo& info = style_info(static_cast<Style>(s));
-    text += fmt::format("{} (style word \"{}\"): {}. Licence: {}.\n", info.set, info.word, info.attribution, info.licence);
+    text +=
+        fmt::format("{} (style word \"{}\"): {}. Licence: {}.\n", info.set, info.word, info.attribution, info.licence);
   }
   return text;
 }
 
-void write_reports(const std::filesystem::path& out_dir, const std::vector<Entry>& entries, BuildStatistics& statistics) {
+void write_reports(const std::filesystem::path& out_dir, const std::vector<Entry>& entries,
+                   BuildStatistics& statistics) {
   std::string manifest;
   std::map<std::string, int> groups;
   std::set<std::string> families, concepts;

@@ -68,8 +68,8 @@ int run_npm(const std::string& wanted, const std::string& folder, const std::str
   const int failed = ::posix_spawnp(&child, "npm", &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) {
-    fail(ErrorKind::io, "cannot fetch {}: npm cannot be started ({}); install it, for example as Debian's package npm", wanted,
-         std::strerror(failed));
+    fail(ErrorKind::io, "cannot fetch {}: npm cannot be started ({}); install it, for example as Debian's package npm",
+         wanted, std::strerror(failed));
   }
   int status = 0;
   while (::waitpid(child, &status, WNOHANG) == 0) {
@@ -103,7 +103,8 @@ std::filesystem::path fetch_package(const Package& package, const std::filesyste
     fail(ErrorKind::io, "cannot fetch {}: npm ended with status {}: {}", wanted, status, last_line(log));
   }
   if (const std::string hash = hash_of(fetched); hash != package.sha256) {
-    fail(ErrorKind::bad_file, "{} is not the expected archive: SHA-256 {}, {} was wanted", wanted, hash, package.sha256);
+    fail(ErrorKind::bad_file, "{} is not the expected archive: SHA-256 {}, {} was wanted", wanted, hash,
+         package.sha256);
   }
   std::filesystem::rename(fetched, archive);
   return archive;

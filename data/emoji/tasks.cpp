@@ -77,14 +77,16 @@ media::Image inpainting_mask(std::uint64_t seed, std::uint64_t index, int side) 
 
 media::Image shrunk(const media::Image& rgb, int factor) {
   if (factor < 1 || rgb.width % factor != 0 || rgb.height % factor != 0) {
-    fail(ErrorKind::bad_input, "cannot shrink {}x{} by {}: the factor must divide both sides", rgb.width, rgb.height, factor);
+    fail(ErrorKind::bad_input, "cannot shrink {}x{} by {}: the factor must divide both sides", rgb.width, rgb.height,
+         factor);
   }
   return media::resize(rgb, rgb.width / factor, rgb.height / factor);
 }
 
 MadeEdit background_edit(const EmojiSet& set, int id, Rng& rng, int wording) {
   static constexpr std::array<std::string_view, kMadeWordings> wordings = {
-      "make the background {to}", "change the background to {to}", "put it on a {to} background", "use {to} as the backdrop"};
+      "make the background {to}", "change the background to {to}", "put it on a {to} background",
+      "use {to} as the backdrop"};
   want_wording(wording);
   const auto colours = background_colours();
   const NamedColour& to = colours[rng.below(colours.size())];
@@ -112,7 +114,8 @@ MadeEdit composite_edit(const EmojiSet& set, int id, int other, Rng& rng, int wo
   media::Image after = before;
   media::draw_over(after, media::resize(set.picture(other), small, small), second[side][0], second[side][1]);
   const Entry& added = set.entries()[static_cast<std::size_t>(other)];
-  return {filled(wordings[static_cast<std::size_t>(wording)], spoken_label(added), sides[side]), std::move(before), std::move(after)};
+  return {filled(wordings[static_cast<std::size_t>(wording)], spoken_label(added), sides[side]), std::move(before),
+          std::move(after)};
 }
 
 }  // namespace thimble::data

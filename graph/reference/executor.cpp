@@ -25,7 +25,8 @@ Array evaluate(const Op& op, reference::Arrays in, const TensorType& out) {
 
 class ReferenceProgram final : public Program {
  public:
-  ReferenceProgram(const Graph& graph, const Weights& weights) : Program(graph), graph_(decompose(graph)), weights_(graph_.values.size()) {
+  ReferenceProgram(const Graph& graph, const Weights& weights)
+      : Program(graph), graph_(decompose(graph)), weights_(graph_.values.size()) {
     weights.check_covers(graph_, graph_.name);
     for (const Parameter& p : graph_.parameters) {
       const Value& value = graph_.value(p.value);
@@ -33,7 +34,8 @@ class ReferenceProgram final : public Program {
     }
   }
 
-  void run(std::span<const TensorView> inputs, std::span<const MutableTensorView> outputs, const CancelToken* cancel) override {
+  void run(std::span<const TensorView> inputs, std::span<const MutableTensorView> outputs,
+           const CancelToken* cancel) override {
     check_arguments(inputs, outputs);
     std::vector<std::optional<Array>> values(graph_.values.size());
     std::vector<int> uses = use_counts(graph_);

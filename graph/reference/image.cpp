@@ -52,7 +52,8 @@ Array interpret(const Pool2d& op, Arrays in, const TensorType& out) {
     std::int64_t count = 0;
     for (std::int64_t ky = 0; ky < op.kernel[0]; ++ky) {
       for (std::int64_t kx = 0; kx < op.kernel[1]; ++kx) {
-        const std::int64_t row = oy * op.stride[0] + ky - op.padding[0], column = ox * op.stride[1] + kx - op.padding[1];
+        const std::int64_t row = oy * op.stride[0] + ky - op.padding[0],
+                           column = ox * op.stride[1] + kx - op.padding[1];
         if (row < 0 || row >= x.dim(1) || column < 0 || column >= x.dim(2)) continue;
         const double v = at(x, b, row, column, c);
         sum += v;

@@ -18,7 +18,8 @@ void place(const Array& x, Array& y, std::int64_t offset) {
 
 Array interpret(const Constant& op, Arrays, const TensorType& out) {
   Array y(out);
-  for (std::size_t i = 0; i < y.data.size(); ++i) y.data[i] = as_dtype(out.dtype, op.values[op.values.size() == 1 ? 0 : i]);
+  for (std::size_t i = 0; i < y.data.size(); ++i)
+    y.data[i] = as_dtype(out.dtype, op.values[op.values.size() == 1 ? 0 : i]);
   return y;
 }
 

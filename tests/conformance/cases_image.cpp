@@ -11,8 +11,9 @@ using graph::ResizeMode;
 using graph::Shape;
 
 Case pool(std::string name, graph::PoolKind kind, Shape shape, Ints kernel, Ints stride, Ints padding) {
-  return {"pool_" + std::move(name), kind == max ? kExact : kRounded,
-          [=](Builder& b) { b.output("y", b.pool2d(b.input("x", shape), {kind, kernel, stride, padding})); }};
+  return {"pool_" + std::move(name), kind == max ? kExact : kRounded, [=](Builder& b) {
+            b.output("y", b.pool2d(b.input("x", shape), {kind, kernel, stride, padding}));
+          }};
 }
 
 Case nearest(std::string name, Shape shape, std::int64_t height, std::int64_t width) {
@@ -41,23 +42,34 @@ Case unshuffle(std::string name, Shape shape, std::int64_t factor) {
 
 void add_image_cases(std::vector<Case>& cases) {
   cases.insert(cases.end(), {
-      pool("max", max, {2, 6, 8, 5}, {2, 2}, {2, 2}, {0, 0, 0, 0}),
-      pool("max_overlap", max, {1, 9, 7, 17}, {3, 3}, {2, 2}, {1, 1, 1, 1}),
-      pool("max_uneven", max, {1, 7, 9, 4}, {2, 3}, {1, 2}, {1, 0, 0, 2}),
-      pool("average", average, {2, 6, 8, 5}, {2, 2}, {2, 2}, {0, 0, 0, 0}),
-      pool("average_padded", average, {1, 7, 6, 19}, {3, 3}, {2, 2}, {1, 1, 1, 1}),
-      pool("average_one_side", average, {1, 5, 5, 3}, {3, 2}, {1, 1}, {0, 1, 2, 0}),
-      pool("average_global", average, {2, 5, 7, 33}, {5, 7}, {1, 1}, {0, 0, 0, 0}),
-      nearest("double", {2, 3, 5, 7}, 6, 10), nearest("triple_wide", {1, 4, 3, 16}, 4, 9),
-      nearest("fraction", {1, 5, 7, 3}, 8, 11), nearest("half", {1, 8, 6, 5}, 4, 3), nearest("shrink", {1, 9, 7, 4}, 4, 5),
-      nearest("same", {1, 4, 5, 3}, 4, 5),
-      bilinear("double", {2, 4, 5, 8}, 8, 10), bilinear("fraction", {1, 5, 7, 3}, 8, 12),
-      bilinear("half", {1, 8, 6, 5}, 4, 3), bilinear("shrink", {1, 9, 11, 4}, 4, 5), bilinear("to_one", {1, 5, 4, 6}, 1, 1),
-      bilinear("from_one", {1, 1, 1, 9}, 3, 4), bilinear("same", {1, 4, 5, 3}, 4, 5),
-      bilinear("large", {1, 3, 33, 1}, 5, 200),
-      shuffle("two", {2, 3, 5, 12}, 2), shuffle("three", {1, 2, 3, 18}, 3), shuffle("one", {1, 2, 3, 4}, 1),
-      unshuffle("two", {2, 6, 10, 3}, 2), unshuffle("three", {1, 6, 9, 2}, 3), unshuffle("eight", {1, 8, 16, 1}, 8),
-  });
+                                pool("max", max, {2, 6, 8, 5}, {2, 2}, {2, 2}, {0, 0, 0, 0}),
+                                pool("max_overlap", max, {1, 9, 7, 17}, {3, 3}, {2, 2}, {1, 1, 1, 1}),
+                                pool("max_uneven", max, {1, 7, 9, 4}, {2, 3}, {1, 2}, {1, 0, 0, 2}),
+                                pool("average", average, {2, 6, 8, 5}, {2, 2}, {2, 2}, {0, 0, 0, 0}),
+                                pool("average_padded", average, {1, 7, 6, 19}, {3, 3}, {2, 2}, {1, 1, 1, 1}),
+                                pool("average_one_side", average, {1, 5, 5, 3}, {3, 2}, {1, 1}, {0, 1, 2, 0}),
+                                pool("average_global", average, {2, 5, 7, 33}, {5, 7}, {1, 1}, {0, 0, 0, 0}),
+                                nearest("double", {2, 3, 5, 7}, 6, 10),
+                                nearest("triple_wide", {1, 4, 3, 16}, 4, 9),
+                                nearest("fraction", {1, 5, 7, 3}, 8, 11),
+                                nearest("half", {1, 8, 6, 5}, 4, 3),
+                                nearest("shrink", {1, 9, 7, 4}, 4, 5),
+                                nearest("same", {1, 4, 5, 3}, 4, 5),
+                                bilinear("double", {2, 4, 5, 8}, 8, 10),
+                                bilinear("fraction", {1, 5, 7, 3}, 8, 12),
+                                bilinear("half", {1, 8, 6, 5}, 4, 3),
+                                bilinear("shrink", {1, 9, 11, 4}, 4, 5),
+                                bilinear("to_one", {1, 5, 4, 6}, 1, 1),
+                                bilinear("from_one", {1, 1, 1, 9}, 3, 4),
+                                bilinear("same", {1, 4, 5, 3}, 4, 5),
+                                bilinear("large", {1, 3, 33, 1}, 5, 200),
+                                shuffle("two", {2, 3, 5, 12}, 2),
+                                shuffle("three", {1, 2, 3, 18}, 3),
+                                shuffle("one", {1, 2, 3, 4}, 1),
+                                unshuffle("two", {2, 6, 10, 3}, 2),
+                                unshuffle("three", {1, 6, 9, 2}, 3),
+                                unshuffle("eight", {1, 8, 16, 1}, 8),
+                            });
 }
 
 }  // namespace thimble::conformance

@@ -14,7 +14,8 @@ namespace {
 using Floats = std::vector<float>;
 
 // Runs `g` on f32 inputs and parameters given by name; the first output's values.
-Floats evaluate(const Graph& g, const std::vector<Tensor>& inputs, const std::map<std::string, Floats>& parameters = {}) {
+Floats evaluate(const Graph& g, const std::vector<Tensor>& inputs,
+                const std::map<std::string, Floats>& parameters = {}) {
   Weights weights;
   for (const Parameter& p : g.parameters) {
     weights.set(g.value(p.value).name, Tensor::of(g.type(p.value).shape, parameters.at(g.value(p.value).name)));
@@ -77,10 +78,10 @@ TEST(Golden, BroadcastSubtractionAndIntegerDivision) {
 
 TEST(Golden, TransposeSlicePadConcat) {
   Builder b("golden");
-  const Var x = b.transpose(b.input("x", {2, 3}), {1, 0});       // 0 3 | 1 4 | 2 5
-  const Var s = b.slice(x, 0, 0, 3, 2);                          // 0 3 | 2 5
-  const Var p = b.pad(s, {0, 1}, {1, 0}, 9);                     // 9 0 3 | 9 2 5 | 9 9 9
-  b.output("y", b.concat({p, b.slice(p, 0, 1, 2)}, 0));          // and 9 2 5
+  const Var x = b.transpose(b.input("x", {2, 3}), {1, 0});  // 0 3 | 1 4 | 2 5
+  const Var s = b.slice(x, 0, 0, 3, 2);                     // 0 3 | 2 5
+  const Var p = b.pad(s, {0, 1}, {1, 0}, 9);                // 9 0 3 | 9 2 5 | 9 9 9
+  b.output("y", b.concat({p, b.slice(p, 0, 1, 2)}, 0));     // and 9 2 5
   expect_near(evaluate(b.finish(), {counting({2, 3})}), {9, 0, 3, 9, 2, 5, 9, 9, 9, 9, 2, 5});
 }
 
@@ -110,8 +111,9 @@ TEST(Golden, MatMulInAllTranspositions) {
 TEST(Golden, LinearAddsItsBias) {
   Builder b("golden");
   b.output("y", b.linear(b.input("x", {1, 2}), "fc", 3));
-  expect_near(evaluate(b.finish(), {tensor({1, 2}, {1, 10})}, {{"fc.weight", {1, 2, 3, 4, 5, 6}}, {"fc.bias", {0.5f, 0, -1}}}),
-              {21.5f, 43, 64});
+  expect_near(
+      evaluate(b.finish(), {tensor({1, 2}, {1, 10})}, {{"fc.weight", {1, 2, 3, 4, 5, 6}}, {"fc.bias", {0.5f, 0, -1}}}),
+      {21.5f, 43, 64});
 }
 
 // A kernel whose only weight is at (row 0, column 2) moves the picture; padding {1, 0, 0, 2} says which way.
@@ -137,7 +139,8 @@ TEST(Golden, GroupedConvolutionKeepsGroupsApart) {
 
 TEST(Golden, PoolingIgnoresPadding) {
   const Tensor x = tensor({1, 2, 2, 1}, {-1, -2, -3, -4});
-  for (auto [kind, wanted] : {std::pair{PoolKind::max, Floats{-1, -2, -3, -4}}, {PoolKind::average, {-1, -2, -3, -4}}}) {
+  for (auto [kind, wanted] :
+       {std::pair{PoolKind::max, Floats{-1, -2, -3, -4}}, {PoolKind::average, {-1, -2, -3, -4}}}) {
     Builder b("golden");
     b.output("y", b.pool2d(b.input("x", {1, 2, 2, 1}), {kind, {2, 2}, {2, 2}, {1, 1, 1, 1}}));
     expect_near(evaluate(b.finish(), {x}), wanted);  // each window holds one pixel
@@ -185,7 +188,8 @@ TEST(Golden, ModulateAndGlu) {
   Builder b("golden");
   const Var x = b.input("x", {1, 2, 1}), shift = b.input("shift", {1, 1, 1}), scale = b.input("scale", {1, 1, 1});
   b.output("y", b.modulate(x, shift, scale));
-  expect_near(evaluate(b.finish(), {tensor({1, 2, 1}, {3, 5}), tensor({1, 1, 1}, {100}), tensor({1, 1, 1}, {1})}), {106, 110});
+  expect_near(evaluate(b.finish(), {tensor({1, 2, 1}, {3, 5}), tensor({1, 1, 1}, {100}), tensor({1, 1, 1}, {1})}),
+              {106, 110});
   Builder c("golden");
   c.output("y", c.glu(c.input("x", {1, 4}), UnaryKind::relu));
   expect_near(evaluate(c.finish(), {tensor({1, 4}, {3, 5, -1, 2})}), {0, 10});
@@ -196,8 +200,10 @@ TEST(Golden, SoftmaxAndReductions) {
   b.output("y", b.softmax(b.input("x", {2, 2}), 0));  // down the columns: differences log 3 and 0
   const float l = std::log(3.f);
   expect_near(evaluate(b.finish(), {tensor({2, 2}, {1000, 7, 1000 + l, 7})}), {0.25f, 0.5f, 0.75f, 0.5f}, 2e-5f);
-  const std::vector<std::pair<ReduceKind, Floats>> wanted{{ReduceKind::sum, {3, 12}}, {ReduceKind::mean, {1, 4}},
-                                                          {ReduceKind::max, {2, 5}}, {ReduceKind::min, {0, 3}},
+  const std::vector<std::pair<ReduceKind, Floats>> wanted{{ReduceKind::sum, {3, 12}},
+                                                          {ReduceKind::mean, {1, 4}},
+                                                          {ReduceKind::max, {2, 5}},
+                                                          {ReduceKind::min, {0, 3}},
                                                           {ReduceKind::prod, {0, 60}}};
   for (const auto& [kind, values] : wanted) {
     Builder c("golden");
@@ -228,7 +234,8 @@ TEST(Golden, AttentionSharesKeyHeadsInRuns) {
   Builder b("golden");
   const Var q = b.input("q", {1, 1, 4}), k = b.input("k", {1, 1, 2}), v = b.input("v", {1, 1, 2});
   b.output("y", b.attention(q, k, v, {.heads = 4, .kv_heads = 2}));
-  expect_near(evaluate(b.finish(), {counting({1, 1, 4}), counting({1, 1, 2}), tensor({1, 1, 2}, {5, 7})}), {5, 5, 7, 7});
+  expect_near(evaluate(b.finish(), {counting({1, 1, 4}), counting({1, 1, 2}), tensor({1, 1, 2}, {5, 7})}),
+              {5, 5, 7, 7});
 }
 
 TEST(Golden, AttentionScale) {
@@ -237,7 +244,8 @@ TEST(Golden, AttentionScale) {
   const Attention op{.scale = std::log(3.0) / 2};
   const Var q = b.input("q", {1, 1, 1}), k = b.input("k", {1, 2, 1}), v = b.input("v", {1, 2, 1});
   b.output("y", b.attention(q, k, v, op));
-  expect_near(evaluate(b.finish(), {tensor({1, 1, 1}, {1}), tensor({1, 2, 1}, {0, 2}), tensor({1, 2, 1}, {0, 8})}), {6});
+  expect_near(evaluate(b.finish(), {tensor({1, 1, 1}, {1}), tensor({1, 2, 1}, {0, 2}), tensor({1, 2, 1}, {0, 8})}),
+              {6});
 }
 
 TEST(Golden, SinusoidalEmbeddingIsCosinesThenSines) {
@@ -251,7 +259,8 @@ TEST(Golden, CastsTruncateAndSaturate) {
   Builder b("golden");
   b.output("y", b.cast(b.cast(b.input("x", {5}), DType::i32), DType::f32));
   const float nan = std::nanf("");
-  expect_near(evaluate(b.finish(), {tensor({5}, {-1.9f, 1.9f, 3e9f, -3e9f, nan})}), {-1, 1, 2147483647.f, -2147483648.f, 0});
+  expect_near(evaluate(b.finish(), {tensor({5}, {-1.9f, 1.9f, 3e9f, -3e9f, nan})}),
+              {-1, 1, 2147483647.f, -2147483648.f, 0});
 }
 
 }  // namespace

@@ -59,7 +59,8 @@ Tensor draw_parameter(const TensorType& type, const graph::Init& init, Rng rng, 
 }
 
 // Outputs filled with bytes that are NaN as floats: what is not written shows.
-std::vector<Tensor> run(graph::Program& program, const std::vector<Tensor>& inputs, const std::vector<TensorType>& types) {
+std::vector<Tensor> run(graph::Program& program, const std::vector<Tensor>& inputs,
+                        const std::vector<TensorType>& types) {
   std::vector<TensorView> in;
   for (const Tensor& t : inputs) in.push_back(t.view());
   std::vector<Tensor> results;

@@ -52,12 +52,15 @@ class Faulty final : public graph::Executor {
 };
 
 const Case& sum_case() {
-  static const Case c{"sum", kRounded,
+  static const Case c{"sum",
+                      kRounded,
                       [](graph::Builder& b) {
                         const graph::Var x = b.input("x", {3, 5}), z = b.input("z", {5});
                         b.output("total", x + z);
                       },
-                      {}, DType::f32, 7};
+                      {},
+                      DType::f32,
+                      7};
   return c;
 }
 
@@ -76,8 +79,8 @@ TEST(Judge, NamesCaseSeedWorstElementAndGraph) {
     floats(out[0])[4] += 0.001f;
     floats(out[0])[11] += 0.25f;  // [2,1], the worst
   });
-  for (const char* part : {"case 'sum'", "'faulty'", "at f32", "seed 7", "output 'total'", "element [2,1]", "tolerance 2e-06",
-                           "one rounding", "binary(%x, %z) {kind=add}"}) {
+  for (const char* part : {"case 'sum'", "'faulty'", "at f32", "seed 7", "output 'total'", "element [2,1]",
+                           "tolerance 2e-06", "one rounding", "binary(%x, %z) {kind=add}"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << " is missing in:\n" << text;
   }
 }
@@ -98,14 +101,14 @@ TEST(Judge, RefusesNaNAndWhatWasNotWritten) {
 }
 
 TEST(Judge, RefusesWritingToInputs) {
-  const std::string text = complaint_about([](int, Inputs in, Outputs) {
-    const_cast<std::byte&>(in[1].data[3]) ^= std::byte{1};
-  });
+  const std::string text =
+      complaint_about([](int, Inputs in, Outputs) { const_cast<std::byte&>(in[1].data[3]) ^= std::byte{1}; });
   EXPECT_NE(text.find("input 1 was written to"), std::string::npos) << text;
 }
 
 TEST(Judge, RefusesStateBetweenRuns) {
-  const std::string text = complaint_about([](int run, Inputs, Outputs out) { floats(out[0])[0] += static_cast<float>(run) * 1e-3f; });
+  const std::string text =
+      complaint_about([](int run, Inputs, Outputs out) { floats(out[0])[0] += static_cast<float>(run) * 1e-3f; });
   EXPECT_NE(text.find("differs in the second run"), std::string::npos) << text;
 }
 
@@ -119,7 +122,8 @@ TEST(Judge, RefusesWrongBf16Buffers) {
 }
 
 TEST(Judge, ReportsAnExceptionAsAComplaint) {
-  const std::string text = complaint_about([](int, Inputs, Outputs) { fail(ErrorKind::unsupported, "no kernel for this"); });
+  const std::string text =
+      complaint_about([](int, Inputs, Outputs) { fail(ErrorKind::unsupported, "no kernel for this"); });
   EXPECT_NE(text.find("it threw: no kernel for this"), std::string::npos) << text;
 }
 

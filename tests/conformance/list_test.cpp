@@ -75,9 +75,17 @@ TEST(List, EveryOptionalInputComesAndIsLeftOut) {
   for (const Case& c : all_cases()) {
     for (const Node& n : c.graph().nodes) seen.insert({op_name(n.op), n.inputs.size()});
   }
-  for (auto [op, count] : {std::pair<std::string_view, std::size_t>{"linear", 2}, {"linear", 3}, {"conv2d", 2}, {"conv2d", 3},
-                           {"layer_norm", 1}, {"layer_norm", 2}, {"layer_norm", 3}, {"rms_norm", 1}, {"rms_norm", 2},
-                           {"attention", 3}, {"attention", 4}}) {
+  for (auto [op, count] : {std::pair<std::string_view, std::size_t>{"linear", 2},
+                           {"linear", 3},
+                           {"conv2d", 2},
+                           {"conv2d", 3},
+                           {"layer_norm", 1},
+                           {"layer_norm", 2},
+                           {"layer_norm", 3},
+                           {"rms_norm", 1},
+                           {"rms_norm", 2},
+                           {"attention", 3},
+                           {"attention", 4}}) {
     EXPECT_TRUE(seen.contains({op, count})) << op << " with " << count << " inputs";
   }
 }
