@@ -34,13 +34,20 @@ std::string called(const CLI::App& app) {
   return name;
 }
 
+std::string commands_of(const CLI::App& app) {
+  std::string names;
+  for (const CLI::App* c : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names += (names.empty() ? "" : ", ") + c->get_name();
+  }
+  return names;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   using namespace thimble;
   install_interrupt_handler();
   CLI::App app{"Thimble: pictures from text on this device, and the workbench behind it.", "thimble"};
-  app.require_subcommand(1);
   app.set_help_all_flag("--help-all", "help of every command");
   cli::add_generate_command(app);
   cli::add_show_command(app);
@@ -56,6 +63,9 @@ int main(int argc, char** argv) {
       "`thimble COMMAND --help` explains a command. The launcher ./thimble also knows the workbench's commands\n"
       "(data, train, evaluate): it builds that side at first use.");
   if (argc < 2) return std::fputs(app.help().c_str(), stdout), 0;
+  if (const std::string command = argv[1]; !command.starts_with("-") && app.get_subcommand_no_throw(command) == nullptr) {
+    return fail_with("there is no command '" + command + "'; there are " + commands_of(app) + " (see thimble --help)");
+  }
 
   try {
     app.parse(argc, argv);

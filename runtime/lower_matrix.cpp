@@ -308,7 +308,6 @@ void lower(Lowering& l, const Unit& u, const Attention& op) {
   a.out_strides = {y.strides[0], y.strides[1], a.value_size};
   a.scale = static_cast<float>(op.scale != 0 ? op.scale : 1 / std::sqrt(static_cast<double>(a.head_size)));
   a.causal = op.causal;
-  a.causal_offset = a.k_len - a.q_len;
   Operands io{.in = {Lowering::at(q), Lowering::at(k), Lowering::at(v)}, .out = Lowering::at(y)};
   if (in.size() > 3) {
     const Located mask = l.read(in[3], DType::f32);

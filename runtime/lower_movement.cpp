@@ -53,7 +53,7 @@ void lower(Lowering& l, const Unit& u, const Gather& op) {
   const auto axis = table.shape.begin() + op.axis;
   const GatherStep step{.outer = element_count({table.shape.begin(), axis}), .table_rows = *axis, .indices = indices.elements(),
                         .row_bytes = index(element_count({axis + 1, table.shape.end()})) * size_of(type)};
-  l.emit(&u, u.name, {}, step, {.in = {Lowering::at(table), Lowering::at(indices)}, .out = Lowering::at(y)}, y);
+  l.emit(&u, u.name, {"gather_rows"}, step, {.in = {Lowering::at(table), Lowering::at(indices)}, .out = Lowering::at(y)}, y);
 }
 
 void lower(Lowering& l, const Unit& u, const Resize& op) {

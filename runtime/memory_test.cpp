@@ -100,7 +100,7 @@ using graph::Tensor;
 std::vector<Graph> networks() {
   std::vector<Graph> out;
   out.push_back(models::build_dit({.width = 64, .depth = 2}, 2, 16));
-  out.push_back(models::build_decoder({.channels = {16, 24, 32, 32}, .decoder_blocks = {1, 1, 1, 1}}, 1, 128));
+  out.push_back(models::build_decoder({.channels = {16, 32, 32, 32}, .decoder_blocks = {1, 1, 1, 1}}, 1, 128));
   out.push_back(models::build_text_encoder({.vocabulary = 100, .width = 64}, 2, 16));
   return out;
 }

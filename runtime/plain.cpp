@@ -145,18 +145,6 @@ void PlainStep::run(const StepContext& c) const noexcept {
   });
 }
 
-void GatherStep::run(const StepContext& c) const noexcept {
-  const auto* table = c.in<std::byte>(0);
-  const auto* index = c.in<std::int32_t>(1);
-  auto* y = static_cast<std::byte*>(c.out());
-  c.pool.parallel_for(outer * indices, 64, [&](std::int64_t begin, std::int64_t end, int) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t row = std::clamp<std::int64_t>(index[i % indices], 0, table_rows - 1) + i / indices * table_rows;
-      std::memcpy(y + static_cast<std::size_t>(i) * row_bytes, table + static_cast<std::size_t>(row) * row_bytes, row_bytes);
-    }
-  });
-}
-
 void SinusoidalStep::run(const StepContext& c) const noexcept {
   const auto* t = c.in<float>(0);
   const auto* frequencies = c.in<double>(1);

@@ -148,6 +148,14 @@ void CopyStep::run(const StepContext& c) const noexcept {
 
 void FillStep::run(const StepContext& c) const noexcept { kernels::fill(c.out(), n, value.data(), element_size, c.pool); }
 
+void GatherStep::run(const StepContext& c) const noexcept {
+  const std::size_t table_bytes = static_cast<std::size_t>(table_rows) * row_bytes, out_bytes = static_cast<std::size_t>(indices) * row_bytes;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(outer); ++i) {
+    kernels::gather_rows(c.in<std::byte>(0) + i * table_bytes, table_rows, row_bytes, c.in<std::int32_t>(1), indices,
+                         static_cast<std::byte*>(c.out()) + i * out_bytes, c.pool);
+  }
+}
+
 void ResizeStep::run(const StepContext& c) const noexcept {
   kernels::ResizeArgs a = args;
   a.x = c.in(0);

@@ -168,7 +168,6 @@ struct FillStep {
   void run(const StepContext& c) const noexcept;
 };
 
-// Indices out of range are clamped, as the op says.
 struct GatherStep {  // table (outer, table_rows, row), indices i32
   std::int64_t outer, table_rows, indices;
   std::size_t row_bytes;

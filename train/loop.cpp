@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "plot/chart.h"
 
 namespace thimble::train {
 namespace {
@@ -35,6 +36,23 @@ class Means {
   std::int64_t count_ = 0;
 };
 
+// The first column that is a measure, over steps.
+void draw_chart(const CsvLog& log, const std::filesystem::path& path) {
+  constexpr std::size_t kStep = 0, kMeasure = 2;
+  if (log.rows().size() < 2) return;
+  plot::LineChart chart;
+  chart.title = chart.y_label = log.columns()[kMeasure];
+  chart.x_label = "step";
+  chart.log_y = chart.title.starts_with("loss");
+  plot::Series series{.name = chart.title, .x = {}, .y = {}};
+  for (const auto& row : log.rows()) {
+    series.x.push_back(row[kStep]);
+    series.y.push_back(row[kMeasure]);
+  }
+  chart.series.push_back(std::move(series));
+  chart.write_png(path);
+}
+
 }  // namespace
 
 LoopResult run_loop(const LoopOptions& options, const LoopHooks& hooks, std::int64_t step, double minutes,
@@ -56,6 +74,10 @@ LoopResult run_loop(const LoopOptions& options, const LoopHooks& hooks, std::int
     saved_step = step;
     saved = Clock::now();
   };
+  const auto charts = [&] {
+    draw_chart(log, options.run_dir / "loss.png");
+    draw_chart(validation, options.run_dir / "validation.png");
+  };
   while (!cancel.cancelled() && used() < 1) {
     means.add(hooks.train(step, used()));
     ++step;
@@ -75,12 +97,14 @@ LoopResult run_loop(const LoopOptions& options, const LoopHooks& hooks, std::int
     if (sample || minutes_since(saved) >= options.checkpoint_minutes) save();
     if (sample) {
       validation.add(step, minutes, hooks.sample(step));
+      charts();
       sampled = logged = Clock::now();
       logged_step = step;
     }
   }
   save();
   if (hooks.sample && !cancel.cancelled()) validation.add(step, minutes, hooks.sample(step));
+  charts();
   return {step, minutes, cancel.cancelled()};
 }
 

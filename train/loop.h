@@ -13,7 +13,7 @@
 namespace thimble::train {
 
 struct LoopOptions {
-  std::filesystem::path run_dir;    // log.csv, validation.csv, charts
+  std::filesystem::path run_dir;    // log.csv, validation.csv, and their first columns as loss.png and validation.png
   std::int64_t steps = 0;           // stop after this step; 0: no limit
   double minutes = 0;               // stop after these minutes of training, earlier runs counted in; 0: no limit
   double checkpoint_minutes = 3;

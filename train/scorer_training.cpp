@@ -116,7 +116,7 @@ LoopResult train_scorer(const ScorerTraining& options, const ProgressFn& progres
   parameters.emplace(kTemperature, at::full({1}, std::log(10.0), at::TensorOptions().device(device)));
   AdamW optimiser(parameters, {});
   Ema ema(parameters, o.ema);
-  const Trainee trainee{&parameters, &optimiser, &ema};
+  const Trainee trainee{&optimiser, &ema};
   RunState state;
   if (o.resume) {
     if (const auto found = resume(o.loop.run_dir, trainee)) state = *found;

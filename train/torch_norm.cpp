@@ -58,10 +58,19 @@ class GroupNormFunction : public torch::autograd::Function<GroupNormFunction> {
   }
 };
 
+// Function::apply takes a tensor that may be missing only so.
+#if TORCH_VERSION_MAJOR >= 2
+using MaybeTensor = std::optional<at::Tensor>;
+#else
+using MaybeTensor = c10::optional<at::Tensor>;
+#endif
+MaybeTensor maybe(const at::Tensor& t) { return t.defined() ? MaybeTensor(t) : MaybeTensor(); }
+at::Tensor as_f32(const MaybeTensor& t) { return t.has_value() ? as_f32(*t) : at::Tensor(); }
+
 class RowNormFunction : public torch::autograd::Function<RowNormFunction> {
  public:
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& input, const at::Tensor& weight_in,
-                            const at::Tensor& bias_in, bool centre, double eps) {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& input, const MaybeTensor& weight_in,
+                            const MaybeTensor& bias_in, bool centre, double eps) {
     const at::Tensor x = input.contiguous(), weight = as_f32(weight_in), bias = as_f32(bias_in);
     const RowNormShape shape{x.numel() / x.size(-1), x.size(-1), eps, centre};
     at::Tensor y = at::empty_like(x);
@@ -105,7 +114,7 @@ at::Tensor group_norm(const at::Tensor& x, const at::Tensor& weight, const at::T
 }
 
 at::Tensor row_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool centre, double eps) {
-  if (x.device().is_cpu()) return RowNormFunction::apply(x, weight, bias, centre, eps);
+  if (x.device().is_cpu()) return RowNormFunction::apply(x, maybe(weight), maybe(bias), centre, eps);
   const at::Tensor wide = x.to(at::kFloat);
   at::Tensor y;
   if (centre) {

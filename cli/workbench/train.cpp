@@ -16,6 +16,7 @@
 #include "train/export.h"
 #include "train/generator.h"
 #include "train/latents.h"
+#include "train/pca.h"
 #include "train/tokenizer.h"
 
 namespace thimble::cli {
@@ -139,6 +140,33 @@ void add_latents(CLI::App& train) {
   });
 }
 
+void add_pca(CLI::App& train) {
+  auto* c = train.add_subcommand("pca", "the autoencoder's baseline: principal components with as many values a picture");
+  auto o = std::make_shared<train::PcaOptions>();
+  auto json = std::make_shared<bool>(false);
+  c->add_option("--data", o->data, "packed data set")->required()->check(CLI::ExistingFile);
+  c->add_option("--values", o->values, "kept of a picture")->capture_default_str();
+  c->add_option("--block", o->block, "side of a block in pixels")->capture_default_str();
+  c->add_option("--pictures", o->pictures, "training pictures to fit; each takes a megabyte")->capture_default_str();
+  c->add_option("--threads", o->threads, "0: all processors")->capture_default_str();
+  c->add_flag("--json", *json, "print the result as JSON");
+  c->callback([o, json] {
+    train::PcaQuality q;
+    {
+      TrainingProgress progress("pca");
+      q = train::pca_baseline(*o, progress.fn(), interrupt_token());
+    }
+    const auto figures = [](const train::PictureQuality& p) { return Json{{"psnr_rgba", p.rgba}, {"psnr_on_white", p.on_white}}; };
+    if (*json) {
+      fmt::print("{}\n", Json{{"values", o->values}, {"pictures", q.pictures}, {"whole", figures(q.whole)}, {"blocks", figures(q.blocks)}}.dump());
+    } else {
+      fmt::print("PSNR on validation pictures, {} values each, fitted to {} pictures\n", o->values, q.pictures);
+      fmt::print("  whole pictures  {:.2f} dB RGBA, {:.2f} dB on white\n", q.whole.rgba, q.whole.on_white);
+      fmt::print("  blocks of {:<5} {:.2f} dB RGBA, {:.2f} dB on white\n", o->block, q.blocks.rgba, q.blocks.on_white);
+    }
+  });
+}
+
 void add_tokenizer(CLI::App& train) {
   auto* c = train.add_subcommand("tokenizer", "learn the byte-pair tokenizer of captions");
   auto o = std::make_shared<train::TokenizerOptions>();
@@ -241,6 +269,7 @@ void add_train_command(CLI::App& app) {
   add_latents(*train);
   add_tokenizer(*train);
   add_generator(*train);
+  add_pca(*train);
   add_export(*train);
 }
 

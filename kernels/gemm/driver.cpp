@@ -83,6 +83,7 @@ struct MatrixRows {
 void gather_matrix(const void* context, std::int64_t m0, std::int64_t rows, std::int64_t k0, std::int64_t kc,
                    std::byte* out, std::int64_t stride) {
   const auto& m = *static_cast<const MatrixRows*>(context);
+  if (kc == 0) return;  // A may be null
   for (std::int64_t r = 0; r < rows; ++r) m.copy(m.A + (m0 + r) * m.ld_bytes + k0 * m.element, kc, out + r * stride);
 }
 

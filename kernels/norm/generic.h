@@ -158,34 +158,54 @@ void softmax_row(const void* source, void* target, std::int64_t n, float scale) 
   const auto weight = [&](std::int64_t i, std::int64_t left) __attribute__((always_inline)) {
     return exp(hn::Mul(hn::Sub(read(x + i, left), m), s));
   };
-  // f32 keeps the exponentials in y; bf16 would round twice, so it takes them again.
-  constexpr bool kKeep = sizeof(T) == 4;
-  const auto keep = [&](std::int64_t i, std::int64_t left) __attribute__((always_inline)) {
+  // Exponentials are kept in y, or for bf16, which would round twice, beside it; very long rows take them again.
+  constexpr std::int64_t kKept = 4096;
+  constexpr bool kInPlace = sizeof(T) == 4;
+  float beside[kInPlace ? 1 : kKept];
+  float* kept = beside;
+  if constexpr (kInPlace) kept = y;
+  const bool keeps = kInPlace || n <= kKept;
+  const double sum = sums_over<false>(n, [&](std::int64_t i, std::int64_t left) __attribute__((always_inline)) {
     const Vec e = valid(weight(i, left), left);
-    if constexpr (kKeep) write(e, y + i, left);
+    if (keeps) write(e, kept + i, left);
     return e;
-  };
-  const double sum = sums_over<false>(n, keep).plain;
+  }).plain;
   const Vec f = set(sum == 0 ? 0.0f : static_cast<float>(1 / sum));
   const auto step = [&](std::int64_t i, std::int64_t left) __attribute__((always_inline)) {
-    if constexpr (kKeep) {
-      write(hn::Mul(read(y + i, left), f), y + i, left);
-    } else {
-      write(hn::Mul(weight(i, left), f), y + i, left);
-    }
+    write(hn::Mul(keeps ? read(kept + i, left) : weight(i, left), f), y + i, left);
   };
   for_vectors(n, [&](std::int64_t i) { step(i, kLanes); }, step);
 }
 
+// sums[c] over rows of x[r, c], in the order of memory: this pass brings the rows into the cache.
+template <class T>
+void sum_rows(const T* x, std::int64_t rows, std::int64_t channels, float* sums) {
+  for (std::int64_t c = 0; c < channels; ++c) sums[c] = 0;
+  std::int64_t r = 0;
+  for (; r + 4 <= rows; r += 4, x += 4 * channels) {
+    const auto step = [&](std::int64_t c, std::int64_t left) __attribute__((always_inline)) {
+      const Vec low = hn::Add(read(x + c, left), read(x + channels + c, left));
+      const Vec high = hn::Add(read(x + 2 * channels + c, left), read(x + 3 * channels + c, left));
+      write(hn::Add(read(sums + c, left), hn::Add(low, high)), sums + c, left);
+    };
+    for_vectors(channels, [&](std::int64_t c) { step(c, kLanes); }, step);
+  }
+  for (; r < rows; ++r, x += channels) {
+    const auto step = [&](std::int64_t c, std::int64_t left) __attribute__((always_inline)) {
+      write(hn::Add(read(sums + c, left), read(x + c, left)), sums + c, left);
+    };
+    for_vectors(channels, [&](std::int64_t c) { step(c, kLanes); }, step);
+  }
+}
+
 // sums[c] and squares[c] over rows of d = x[r, c] - mean[c], and of d^2; columns in blocks that stay in registers.
-// mean null: 0, and no squares.
 template <class T>
 void sum_columns(const T* x, std::int64_t rows, std::int64_t channels, const float* mean, float* sums, float* squares) {
   const auto block = [&]<int kVectors>(std::int64_t c, std::int64_t left) __attribute__((always_inline)) {
     Vec m[kVectors], s[kVectors], q[kVectors];
 #pragma GCC unroll 4
     for (int k = 0; k < kVectors; ++k) {
-      m[k] = mean == nullptr ? set(0) : read(mean + c + k * kLanes, left);
+      m[k] = read(mean + c + k * kLanes, left);
       s[k] = q[k] = set(0);
     }
     for (std::int64_t r = 0; r < rows; ++r) {
@@ -199,7 +219,7 @@ void sum_columns(const T* x, std::int64_t rows, std::int64_t channels, const flo
 #pragma GCC unroll 4
     for (int k = 0; k < kVectors; ++k) {
       write(s[k], sums + c + k * kLanes, left);
-      if (squares != nullptr) write(q[k], squares + c + k * kLanes, left);
+      write(q[k], squares + c + k * kLanes, left);
     }
   };
   std::int64_t c = 0;
@@ -223,12 +243,12 @@ void group_stats_rows(const void* source, std::int64_t rows, std::int64_t channe
   float* second = scratch + 2 * channels;
   const std::int64_t size = channels / groups;
   const double count = static_cast<double>(rows * size);
-  sum_columns<T>(x, rows, channels, nullptr, sums, nullptr);
+  sum_rows(x, rows, channels, sums);
   for (std::int64_t g = 0; g < groups; ++g) {
     const float m = static_cast<float>(sum_plain(sums + g * size, size) / count);
     for (std::int64_t c = 0; c < size; ++c) about[g * size + c] = m;
   }
-  sum_columns<T>(x, rows, channels, about, sums, second);
+  sum_columns(x, rows, channels, about, sums, second);
   for (std::int64_t g = 0; g < groups; ++g) {
     const double rest = sum_plain(sums + g * size, size) / count;
     mean[g] = static_cast<double>(about[g * size]) + rest;

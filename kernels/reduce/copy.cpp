@@ -16,7 +16,13 @@ namespace {
 using Space = Strided<2>;  // operand 0: src, 1: dst
 
 constexpr std::int64_t kTaskBytes = 1 << 16;
-constexpr std::int64_t kTile = 32;  // elements on a side: source and target tile stay in the first cache
+
+// A transpose goes by tiles of a cache line squared, so that target lines are written whole, and by bands of four
+// lines squared, so that few pages are in use at a time.
+template <class T>
+constexpr std::int64_t kLine = 64 / static_cast<std::int64_t>(sizeof(T));
+template <class T>
+constexpr std::int64_t kBand = 4 * kLine<T>;
 
 struct Bytes16 {
   std::uint64_t part[2];
@@ -33,6 +39,22 @@ void order_by_target(Space& space) {
   for (int k = 0; k < space.rank; ++k) {
     space.shape[k] = old.shape[order[k]];
     for (int o = 0; o < 2; ++o) space.strides[o][k] = old.strides[o][order[k]];
+  }
+}
+
+// Of two axes whose order differs between source and target, the shorter one goes inside: then one side is walked in
+// order and the other in as many parallel streams as that axis is long, which prefetchers follow.
+void shorten_inner_axes(Space& space) {
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (int k = 0; k + 2 < space.rank; ++k) {
+      const bool source_order = std::abs(space.strides[0][k]) >= std::abs(space.strides[0][k + 1]);
+      const bool target_order = std::abs(space.strides[1][k]) >= std::abs(space.strides[1][k + 1]);
+      if (source_order == target_order || space.shape[k] >= space.shape[k + 1]) continue;
+      std::swap(space.shape[k], space.shape[k + 1]);
+      for (int o = 0; o < 2; ++o) std::swap(space.strides[o][k], space.strides[o][k + 1]);
+      changed = true;
+    }
   }
 }
 
@@ -75,15 +97,20 @@ void copy_elements(const Space& space, const void* from, void* to, ThreadPool& p
       for (int o = 0; o < 2; ++o) outer.strides[o][outer.rank] = space.strides[o][k];
       ++outer.rank;
     }
-    const std::int64_t rows = space.shape[across], row = space.strides[1][across], bands = (rows + kTile - 1) / kTile;
-    const std::int64_t grain = std::max<std::int64_t>(1, kTaskBytes / static_cast<std::int64_t>(sizeof(T)) / (kTile * n));
+    const std::int64_t rows = space.shape[across], row = space.strides[1][across], bands = (rows + kBand<T> - 1) / kBand<T>;
+    const std::int64_t grain =
+        std::max<std::int64_t>(1, kTaskBytes / static_cast<std::int64_t>(sizeof(T)) / (std::min(kBand<T>, rows) * n));
     pool.parallel_for(outer.size() * bands, grain, [&](std::int64_t begin, std::int64_t end, int) {
       Cursor<2> cursor(outer, outer.rank, begin / bands);
       for (std::int64_t task = begin; task < end; ++task) {
-        const std::int64_t i = task % bands * kTile;
-        for (std::int64_t j = 0; j < n; j += kTile) {
-          transpose_tile(src + cursor.offset[0] + j * s + i, s, dst + cursor.offset[1] + i * row + j, row,
-                         std::min(kTile, rows - i), std::min(kTile, n - j));
+        const std::int64_t first = task % bands * kBand<T>, last = std::min(rows, first + kBand<T>);
+        for (std::int64_t block = 0; block < n; block += kBand<T>) {
+          for (std::int64_t i = first; i < last; i += kLine<T>) {
+            for (std::int64_t j = block; j < std::min(n, block + kBand<T>); j += kLine<T>) {
+              transpose_tile(src + cursor.offset[0] + j * s + i, s, dst + cursor.offset[1] + i * row + j, row,
+                             std::min(kLine<T>, last - i), std::min(kLine<T>, n - j));
+            }
+          }
         }
         if (task % bands + 1 == bands) cursor.next();
       }
@@ -93,20 +120,27 @@ void copy_elements(const Space& space, const void* from, void* to, ThreadPool& p
 
   const std::int64_t most = kTaskBytes / static_cast<std::int64_t>(sizeof(T));
   const std::int64_t pieces = (n + most - 1) / most, grain = std::max<std::int64_t>(1, most / n);
+  const auto run = [s, d](const T* a, T* b, std::int64_t count) {
+    if (s == 1 && d == 1) {
+      std::memcpy(static_cast<void*>(b), static_cast<const void*>(a), static_cast<std::size_t>(count) * sizeof(T));
+    } else if (s == 0) {
+      const T v = read_as<T>(a);
+      for (std::int64_t i = 0; i < count; ++i) write_as(v, b + i * d);
+    } else {
+      for (std::int64_t i = 0; i < count; ++i) write_as(read_as<T>(a + i * s), b + i * d);
+    }
+  };
   pool.parallel_for(space.size() / n * pieces, grain, [&](std::int64_t begin, std::int64_t end, int) {
     Cursor<2> cursor(space, last, begin / pieces);
-    for (std::int64_t task = begin; task < end; ++task) {
-      const std::int64_t first = task % pieces * most, count = std::min(most, n - first);
-      const T* a = src + cursor.offset[0] + first * s;
-      T* b = dst + cursor.offset[1] + first * d;
-      if (s == 1 && d == 1) {
-        std::memcpy(static_cast<void*>(b), static_cast<const void*>(a), static_cast<std::size_t>(count) * sizeof(T));
-      } else if (s == 0) {
-        const T v = read_as<T>(a);
-        for (std::int64_t i = 0; i < count; ++i) write_as(v, b + i * d);
-      } else {
-        for (std::int64_t i = 0; i < count; ++i) write_as(read_as<T>(a + i * s), b + i * d);
+    if (pieces == 1) {
+      for (std::int64_t row = begin; row < end; ++row, cursor.next()) {
+        run(src + cursor.offset[0], dst + cursor.offset[1], n);
       }
+      return;
+    }
+    for (std::int64_t task = begin; task < end; ++task) {
+      const std::int64_t first = task % pieces * most;
+      run(src + cursor.offset[0] + first * s, dst + cursor.offset[1] + first * d, std::min(most, n - first));
       if (task % pieces + 1 == pieces) cursor.next();
     }
   });
@@ -139,6 +173,7 @@ void copy_strided(const CopyArgs& args, ThreadPool& pool) noexcept {
   space.collapse();
   std::size_t size = args.element_size;
   widen_elements(space, size);
+  shorten_inner_axes(space);
   switch (size) {
     case 1: return copy_elements<std::uint8_t>(space, args.src, args.dst, pool);
     case 2: return copy_elements<std::uint16_t>(space, args.src, args.dst, pool);

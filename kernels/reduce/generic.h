@@ -65,27 +65,28 @@ double reduce_run(const T* x, std::int64_t n) {
 
 template <class T, class Op>
 void reduce_columns(const T* x, std::int64_t rows, std::int64_t stride, float* acc, std::int64_t n) {
-  std::int64_t c = 0;
-  for (; c + 4 * kLanes <= n; c += 4 * kLanes) {
-    Vec s[4];
-#pragma GCC unroll 4
-    for (int k = 0; k < 4; ++k) s[k] = load(acc + c + k * kLanes);
-    for (std::int64_t r = 0; r < rows; ++r) {
-#pragma GCC unroll 4
-      for (int k = 0; k < 4; ++k) s[k] = Op::join(s[k], load(x + r * stride + c + k * kLanes));
-    }
-#pragma GCC unroll 4
-    for (int k = 0; k < 4; ++k) store(s[k], acc + c + k * kLanes);
+  std::int64_t r = 0;
+  for (; r + 4 <= rows; r += 4, x += 4 * stride) {
+    const auto joined = [&](std::int64_t c, auto read) __attribute__((always_inline)) {
+      return Op::join(Op::join(read(x + c), read(x + stride + c)),
+                      Op::join(read(x + 2 * stride + c), read(x + 3 * stride + c)));
+    };
+    for_vectors(
+        n,
+        [&](std::int64_t c) {
+          store(Op::join(load(acc + c), joined(c, [](const T* p) { return load(p); })), acc + c);
+        },
+        [&](std::int64_t c, std::int64_t left) {
+          const Vec four = joined(c, [left](const T* p) { return load_n(p, left); });
+          store_n(Op::join(load_n(acc + c, left), four), acc + c, left);
+        });
   }
-  for (; c + kLanes <= n; c += kLanes) {
-    Vec s = load(acc + c);
-    for (std::int64_t r = 0; r < rows; ++r) s = Op::join(s, load(x + r * stride + c));
-    store(s, acc + c);
-  }
-  if (c < n) {
-    Vec s = load_n(acc + c, n - c);
-    for (std::int64_t r = 0; r < rows; ++r) s = Op::join(s, load_n(x + r * stride + c, n - c));
-    store_n(s, acc + c, n - c);
+  for (; r < rows; ++r, x += stride) {
+    for_vectors(
+        n, [&](std::int64_t c) { store(Op::join(load(acc + c), load(x + c)), acc + c); },
+        [&](std::int64_t c, std::int64_t left) {
+          store_n(Op::join(load_n(acc + c, left), load_n(x + c, left)), acc + c, left);
+        });
   }
 }
 

@@ -25,8 +25,8 @@ constexpr const ReduceKernels* kRows[] = {
 constexpr std::int64_t kTask = 16384;       // elements of one task
 constexpr std::int64_t kFewResults = 16;    // fewer than this: the terms are cut as well
 constexpr std::int64_t kMostParts = 512;    // partial results held on the stack
-constexpr std::int64_t kColumns = 256;      // columns of one task
-constexpr std::int64_t kColumnParts = 32;   // partial column blocks held on the stack
+constexpr std::int64_t kColumns = 1024;     // columns of one task
+constexpr std::int64_t kColumnParts = 16;   // partial column blocks held on the stack
 constexpr std::int64_t kBlockRows = 512;    // rows joined in f32 before they join a double
 
 double start_of(ReduceOp op) {

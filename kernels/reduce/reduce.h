@@ -34,6 +34,7 @@ struct ReduceKernels {
   // One contiguous run of n elements. `mean` is not asked for here.
   double (*row)(ReduceOp op, const void* x, std::int64_t n);
   // acc[c] = acc[c] op x[c] over `rows` rows (at most 512) that lie `stride` elements apart; n columns, acc preset.
+  // Goes by rows, four at a time: memory is read in order.
   void (*columns)(ReduceOp op, const void* x, std::int64_t rows, std::int64_t stride, float* acc, std::int64_t n);
 };
 

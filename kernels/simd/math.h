@@ -111,15 +111,13 @@ THIMBLE_INLINE Vec tanh(Vec x) {
   return hn::IfThenElse(hn::Lt(a, set(0.55f)), small, hn::CopySign(large, x));
 }
 
+// x P(x^2) / Q(x^2) up to where the result rounds to one; all coefficients are positive, so nothing cancels.
 THIMBLE_INLINE Vec erf(Vec x) {
-  const Vec a = hn::Abs(x), s = hn::Mul(x, x);
-  const Vec small = hn::MulAdd(x, poly(s, 0.128379166f, -0.37612626f, 0.112835854f, -0.0268538129f, 0.00518832868f,
-                                       -0.000801019953f, 7.85387965e-05f), x);
-  const Vec t = hn::IfThenElse(hn::Gt(a, set(3.95f)), set(3.95f), a);
-  const Vec q = poly(t, -0.0001884628f, 1.12958026f, 0.633216441f, 0.108422048f, -0.0252103098f, 0.00420527393f,
-                     -0.000441470562f, 2.16974422e-05f);
-  const Vec large = hn::Sub(set(1.0f), exp(hn::Neg(q)));  // q = -log erfc
-  return hn::IfThenElse(hn::Lt(a, set(1.0f)), small, hn::CopySign(large, x));
+  const auto far = hn::Gt(hn::Abs(x), set(3.92f));
+  const Vec t = hn::IfThenZeroElse(far, x), s = hn::Mul(t, t);
+  const Vec p = poly(s, 1.12837911f, 0.191547096f, 0.0528750159f, 0.00380802038f, 0.000284683978f, 2.02592651e-06f);
+  const Vec q = poly(s, 1.0f, 0.503086865f, 0.114558287f, 0.0150548099f, 0.00117069029f, 3.78317927e-05f);
+  return hn::IfThenElse(far, hn::CopySign(set(1.0f), x), hn::Div(hn::Mul(t, p), q));
 }
 
 THIMBLE_INLINE Vec gelu(Vec x) {

@@ -38,14 +38,19 @@ inline void transpose_square(const std::uint32_t* src, std::int64_t src_row, std
 inline void transpose_square(const std::uint16_t* src, std::int64_t src_row, std::uint16_t* dst, std::int64_t dst_row) {
   constexpr Eight kLow = {0, 8, 1, 9, 2, 10, 3, 11}, kHigh = {4, 12, 5, 13, 6, 14, 7, 15};
   Eight row[8], next[8];
+#pragma GCC unroll 8
   for (int j = 0; j < 8; ++j) row[j] = read_as<Eight>(src + j * src_row);
+#pragma GCC unroll 3
   for (int round = 0; round < 3; ++round) {  // a perfect shuffle of rows, three times, is the transpose
+#pragma GCC unroll 4
     for (int j = 0; j < 4; ++j) {
       next[2 * j] = __builtin_shuffle(row[j], row[j + 4], kLow);
       next[2 * j + 1] = __builtin_shuffle(row[j], row[j + 4], kHigh);
     }
+#pragma GCC unroll 8
     for (int j = 0; j < 8; ++j) row[j] = next[j];
   }
+#pragma GCC unroll 8
   for (int i = 0; i < 8; ++i) write_as(row[i], dst + i * dst_row);
 }
 

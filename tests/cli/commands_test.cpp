@@ -71,7 +71,8 @@ TEST(Generate, JsonTellsSettingsTimesAndMemory) {
   EXPECT_EQ(json["precision"], "f32");
   EXPECT_EQ(json["files"], Json::array({"a.png"}));
   EXPECT_EQ(json["seconds"]["denoiser_runs"].size(), 3u);
-  EXPECT_EQ(json["model"]["sha256"], sha256(std::as_bytes(std::span(read_file("tiny.safetensors")))));
+  const std::string model = read_file("tiny.safetensors");
+  EXPECT_EQ(json["model"]["sha256"], sha256(std::as_bytes(std::span(model))));
   for (const char* key : {"load", "plan", "text", "sample", "decode", "write", "total"}) {
     EXPECT_GE(json["seconds"][key].get<double>(), 0) << key;
   }

@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "tests/support/tiny_model.h"
 
