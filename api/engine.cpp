@@ -14,8 +14,8 @@ constexpr const char* kDefaultModel = "thimble-emoji.safetensors";
 
 runtime::DeviceOptions device_options(const EngineOptions& options) {
   if (options.threads < 0 || options.threads > 256) {
-    fail(ErrorKind::bad_input, "between 1 and 256 threads are possible (0: as many as there are processors), {} were asked",
-         options.threads);
+    fail(ErrorKind::bad_input,
+         "between 1 and 256 threads are possible (0: as many as there are processors), {} were asked", options.threads);
   }
   runtime::DeviceOptions device;
   device.threads = options.threads;

@@ -17,16 +17,16 @@
 
 namespace thimble::api {
 
-// The file to use: `asked` when it is not empty, else $THIMBLE_MODEL, else thimble-emoji.safetensors in the share folder
-// beside the running program, in the installed share folder, or in weights/ of the sources this was built from.
+// The file to use: `asked` when it is not empty, else $THIMBLE_MODEL, else thimble-emoji.safetensors in the share
+// folder beside the running program, in the installed share folder, or in weights/ of the sources this was built from.
 // `io` error, naming the places, when there is none.
 std::filesystem::path find_model(const std::filesystem::path& asked = {});
 
 struct EngineOptions {
-  std::filesystem::path model;                        // as find_model() takes it
-  int threads = 0;                                    // 0: all usable processors; at most 256
-  std::optional<Isa> isa = {};                        // none: the best of this machine
-  std::optional<graph::Precision> precision = {};     // none: bf16 where the ISA multiplies it, else f32
+  std::filesystem::path model;                     // as find_model() takes it
+  int threads = 0;                                 // 0: all usable processors; at most 256
+  std::optional<Isa> isa = {};                     // none: the best of this machine
+  std::optional<graph::Precision> precision = {};  // none: bf16 where the ISA multiplies it, else f32
 };
 
 // bf16 on a level that has instructions for it, else f32.

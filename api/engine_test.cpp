@@ -51,7 +51,8 @@ TEST(Engine, EveryIsaAndThreadCountGivesTheReferencesPicture) {
       Engine engine({.model = tiny.path, .threads = threads, .isa = isa, .precision = graph::Precision::f32});
       const auto made = engine.generate(requests);
       for (std::size_t i = 0; i < requests.size(); ++i) {
-        EXPECT_LE(distance(made.images[i], reference.images[i]).most, 1) << to_string(isa) << ", " << threads << " threads";
+        EXPECT_LE(distance(made.images[i], reference.images[i]).most, 1)
+            << to_string(isa) << ", " << threads << " threads";
       }
     }
     Engine rough({.model = tiny.path, .isa = isa, .precision = graph::Precision::bf16});

@@ -34,20 +34,24 @@ struct ModelGraphs {
   }
 
   void add_all(const Json& parts, const diffusion::Facts& facts) {
-    const auto config = [&](const char* part) -> const Json& { return get_object(get_object(parts, part, "parts"), "config", part); };
+    const auto config = [&](const char* part) -> const Json& {
+      return get_object(get_object(parts, part, "parts"), "config", part);
+    };
     const auto passes = [&](const char* part) { return parts[part].value("passes", Json::array()); };
     const int tokens = options.tokens > 0 ? options.tokens : facts.text_buckets.front();
     const int size = options.size > 0 ? options.size : facts.image_size;
     const int guided = options.batch > 0 ? options.batch : facts.guidance != 1 ? 2 : 1;
     const int plain = options.batch > 0 ? options.batch : 1;
 
-    add("text", "once per prompt", 0, build_graph(config(diffusion::kTextPart), passes(diffusion::kTextPart), "text", guided, tokens));
+    add("text", "once per prompt", 0,
+        build_graph(config(diffusion::kTextPart), passes(diffusion::kTextPart), "text", guided, tokens));
     passes::Split split = diffusion::split_denoiser(
         build_graph(config(diffusion::kDenoiserPart), passes(diffusion::kDenoiserPart), "denoiser", guided, tokens));
     if (!split.once.outputs.empty()) add("prompt", "once per prompt", 1, std::move(split.once));
     add("step", "every step", 1, std::move(split.rest));
     const Json& autoencoder = config(diffusion::kAutoencoderPart);
-    add("decoder", "once per picture", 2, build_graph(autoencoder, passes(diffusion::kAutoencoderPart), "decoder", plain, size));
+    add("decoder", "once per picture", 2,
+        build_graph(autoencoder, passes(diffusion::kAutoencoderPart), "decoder", plain, size));
     add("encoder", "not for text to picture", 2,
         build_graph(autoencoder, passes(diffusion::kAutoencoderPart), "encoder", plain, size));
   }

@@ -1,5 +1,5 @@
-// What a file holds, graph by graph, for `thimble show` and `thimble bench`: a Thimble model, its header or one config as
-// JSON, or a graph as text. Costs and plans are asked of graph/cost.h and runtime/device.h.
+// What a file holds, graph by graph, for `thimble show` and `thimble bench`: a Thimble model, its header or one config
+// as JSON, or a graph as text. Costs and plans are asked of graph/cost.h and runtime/device.h.
 #pragma once
 
 #include <filesystem>
@@ -13,9 +13,9 @@
 namespace thimble::api {
 
 struct InspectOptions {
-  int batch = 0;     // rows; 0: as `generate` runs a part for one picture
-  int tokens = 0;    // text length; 0: the model's smallest bucket, 16 for a bare config
-  int size = 0;      // pixels per side; 0: the model's, 256 for a bare config
+  int batch = 0;   // rows; 0: as `generate` runs a part for one picture
+  int tokens = 0;  // text length; 0: the model's smallest bucket, 16 for a bare config
+  int size = 0;    // pixels per side; 0: the model's, 256 for a bare config
 };
 
 struct InspectedGraph {
@@ -28,7 +28,7 @@ struct InspectedGraph {
 struct Inspected {
   std::string kind;  // "model", "config", "graph"
   std::string name, licence, description;
-  Json pipeline;     // null unless a model's
+  Json pipeline;  // null unless a model's
   std::size_t file_bytes = 0;
   std::vector<InspectedGraph> graphs;
   // Empty stores where the file has none: see draw_weights().

@@ -61,8 +61,8 @@ void require(const void* pointer, const char* what) {
   if (pointer == nullptr) fail(ErrorKind::bad_input, "{} is NULL", what);
 }
 
-// The caller's struct may be older (shorter) or newer (longer) than ours: what both know is taken, the rest of ours keeps
-// its default.
+// The caller's struct may be older (shorter) or newer (longer) than ours: what both know is taken, the rest of ours
+// keeps its default.
 template <class Options>
 Options known_part(const Options* given, Options defaults) {
   if (given == nullptr) return defaults;
@@ -106,7 +106,8 @@ thimble_status thimble_open(const char* path, const thimble_open_options* option
   if (model != nullptr) *model = nullptr;
   return guarded([&] {
     require(model, "model");
-    auto made = std::unique_ptr<thimble_model>(new thimble_model{{}, {}, thimble::api::Engine(engine_options(path, options))});
+    auto made =
+        std::unique_ptr<thimble_model>(new thimble_model{{}, {}, thimble::api::Engine(engine_options(path, options))});
     made->name = made->engine.model().name();
     made->licence = made->engine.model().licence();
     *model = made.release();
@@ -117,7 +118,9 @@ void thimble_close(thimble_model* model) { delete model; }
 
 const char* thimble_model_name(const thimble_model* model) { return model == nullptr ? "" : model->name.c_str(); }
 const char* thimble_model_licence(const thimble_model* model) { return model == nullptr ? "" : model->licence.c_str(); }
-int thimble_model_image_size(const thimble_model* model) { return model == nullptr ? 0 : model->engine.model().image_size(); }
+int thimble_model_image_size(const thimble_model* model) {
+  return model == nullptr ? 0 : model->engine.model().image_size();
+}
 
 thimble_status thimble_generate(thimble_model* model, const char* prompt, const thimble_generate_options* options,
                                 thimble_image** image) {

@@ -46,12 +46,13 @@ int thimble_api_version(void);
 const char* thimble_last_error(void);
 
 typedef struct thimble_open_options {
-  size_t size;           /* sizeof(thimble_open_options) */
-  int threads;           /* 0: one for each usable processor */
-  const char* isa;       /* NULL: the best of this machine; "scalar", "avx2", "avx512", "avx512_bf16", "amx", "neon" ... */
+  size_t size;     /* sizeof(thimble_open_options) */
+  int threads;     /* 0: one for each usable processor */
+  const char* isa; /* NULL: the best of this machine; "scalar", "avx2", "avx512", "avx512_bf16", "amx", "neon" ... */
   const char* precision; /* NULL: what suits the machine; "f32" or "bf16" */
 } thimble_open_options;
-#define THIMBLE_OPEN_OPTIONS_INIT {sizeof(thimble_open_options), 0, NULL, NULL}
+#define THIMBLE_OPEN_OPTIONS_INIT \
+  { sizeof(thimble_open_options), 0, NULL, NULL }
 
 /* `path` NULL: the default model ($THIMBLE_MODEL, else where Thimble is installed). `options` may be NULL.
  * On failure *model is NULL. */
@@ -75,7 +76,8 @@ typedef struct thimble_generate_options {
   thimble_progress_fn progress; /* may be NULL */
   void* user;                   /* handed to progress */
 } thimble_generate_options;
-#define THIMBLE_GENERATE_OPTIONS_INIT {sizeof(thimble_generate_options), 0, 0, -1.0, NULL, NULL, NULL}
+#define THIMBLE_GENERATE_OPTIONS_INIT \
+  { sizeof(thimble_generate_options), 0, 0, -1.0, NULL, NULL, NULL }
 
 /* `prompt` is UTF-8, not empty. `options` may be NULL. On failure *image is NULL. */
 thimble_status thimble_generate(thimble_model* model, const char* prompt, const thimble_generate_options* options,
@@ -83,8 +85,8 @@ thimble_status thimble_generate(thimble_model* model, const char* prompt, const 
 
 int thimble_image_width(const thimble_image* image);
 int thimble_image_height(const thimble_image* image);
-int thimble_image_channels(const thimble_image* image);           /* 3 RGB, 4 RGBA */
-const uint8_t* thimble_image_pixels(const thimble_image* image);  /* height * width * channels bytes */
+int thimble_image_channels(const thimble_image* image);          /* 3 RGB, 4 RGBA */
+const uint8_t* thimble_image_pixels(const thimble_image* image); /* height * width * channels bytes */
 /* By extension: .png, .webp, .jpg. Written whole or not at all. */
 thimble_status thimble_image_save(const thimble_image* image, const char* path);
 void thimble_image_free(thimble_image* image); /* NULL is allowed */

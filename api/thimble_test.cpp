@@ -35,7 +35,8 @@ class CApi : public ::testing::Test {
 
 std::string pixels_of(const thimble_image* image) {
   return {reinterpret_cast<const char*>(thimble_image_pixels(image)),
-          static_cast<std::size_t>(thimble_image_width(image) * thimble_image_height(image) * thimble_image_channels(image))};
+          static_cast<std::size_t>(thimble_image_width(image) * thimble_image_height(image) *
+                                   thimble_image_channels(image))};
 }
 
 TEST_F(CApi, OpensGeneratesAndSaves) {

@@ -34,12 +34,15 @@ std::string called(const CLI::App& app) {
   return name;
 }
 
-std::string commands_of(const CLI::App& app) {
+// Refuses a command that is none, naming those there are; the parser itself would only miss one.
+void check_command(const CLI::App& app, const std::string& command) {
   std::string names;
   for (const CLI::App* c : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (c->get_name() == command) return;
     names += (names.empty() ? "" : ", ") + c->get_name();
   }
-  return names;
+  thimble::fail(thimble::ErrorKind::bad_input, "there is no command '{}'; there are {} (see thimble --help)", command,
+                names);
 }
 
 }  // namespace
@@ -63,11 +66,9 @@ int main(int argc, char** argv) {
       "`thimble COMMAND --help` explains a command. The launcher ./thimble also knows the workbench's commands\n"
       "(data, train, evaluate): it builds that side at first use.");
   if (argc < 2) return std::fputs(app.help().c_str(), stdout), 0;
-  if (const std::string command = argv[1]; !command.starts_with("-") && app.get_subcommand_no_throw(command) == nullptr) {
-    return fail_with("there is no command '" + command + "'; there are " + commands_of(app) + " (see thimble --help)");
-  }
 
   try {
+    if (argv[1][0] != '-') check_command(app, argv[1]);
     app.parse(argc, argv);
     return interrupt_token().cancelled() ? kInterrupted : 0;
   } catch (const CLI::ParseError& e) {

@@ -1,6 +1,12 @@
 # Helpers that every folder's CMakeLists.txt uses. Not here: options (root file), toolchains (presets).
 
 include(GNUInstallDirs)
+# Debian has no static libfmt, so a static program takes its headers alone.
+set(THIMBLE_FMT fmt::fmt)
+if(THIMBLE_STATIC)
+  set(CMAKE_FIND_LIBRARY_SUFFIXES .a)
+  set(THIMBLE_FMT fmt::fmt-header-only)
+endif()
 find_package(Threads REQUIRED)
 if(CMAKE_CROSSCOMPILING)
   include(cross_headers)

@@ -31,8 +31,8 @@ struct Facts {
   // What generate takes when it is not told otherwise.
   std::string sampler = "heun";
   int steps = 12;
-  double guidance = 3;                             // 1: none
-  double guidance_low = 0, guidance_high = 1;      // guided where Schedule::fraction is within
+  double guidance = 3;                         // 1: none
+  double guidance_low = 0, guidance_high = 1;  // guided where Schedule::fraction is within
   double guidance_rescale = 0;
   bool operator==(const Facts&) const = default;
 };

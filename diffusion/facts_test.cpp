@@ -10,7 +10,8 @@ namespace {
 TEST(Facts, WrittenAndRead) {
   Facts f;
   f.prediction = Prediction::v;
-  f.schedule = {.kind = ScheduleKind::cosine, .train_steps = 500, .spacing = Spacing::trailing, .final_alpha_one = false};
+  f.schedule = {
+      .kind = ScheduleKind::cosine, .train_steps = 500, .spacing = Spacing::trailing, .final_alpha_one = false};
   f.latent_shift = {0.5f, -0.25f};
   f.latent_scale = {2, 4};
   f.text_buckets = {8, 24};
@@ -36,14 +37,22 @@ TEST(Facts, EachLieIsRefusedByName) {
     return "no error";
   };
   const std::pair<const char*, Json> lies[] = {
-      {"prediction", "noise"},      {"prediction", "epsilon"},
-      {"schedule", {{"kind", "x"}}}, {"schedule", {{"kind", "flow"}, {"shift", -1}}},
-      {"image_size", 1 << 20},      {"image_size", "large"},
-      {"latent_scale", {0.0}},      {"latent_scale", Json::array()},
-      {"latent_shift", {"a"}},      {"text_buckets", {32, 16}},
-      {"text_buckets", {16, 16}},   {"sampler", "ddim"},
-      {"steps", 0},                 {"guidance", -1},
-      {"guidance_interval", {0.5}}, {"guidance_rescale", 2},
+      {"prediction", "noise"},
+      {"prediction", "epsilon"},
+      {"schedule", {{"kind", "x"}}},
+      {"schedule", {{"kind", "flow"}, {"shift", -1}}},
+      {"image_size", 1 << 20},
+      {"image_size", "large"},
+      {"latent_scale", {0.0}},
+      {"latent_scale", Json::array()},
+      {"latent_shift", {"a"}},
+      {"text_buckets", {32, 16}},
+      {"text_buckets", {16, 16}},
+      {"sampler", "ddim"},
+      {"steps", 0},
+      {"guidance", -1},
+      {"guidance_interval", {0.5}},
+      {"guidance_rescale", 2},
   };
   for (const auto& [key, value] : lies) {
     const std::string message = refusal(key, value);

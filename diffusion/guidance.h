@@ -8,9 +8,9 @@
 namespace thimble::diffusion {
 
 struct GuidanceOptions {
-  double scale = 1;           // 1: none
-  double low = 0, high = 1;   // guided where Schedule::fraction lies in [low, high]
-  double rescale = 0;         // 0 none .. 1 full: keeps the spread of the conditional output
+  double scale = 1;          // 1: none
+  double low = 0, high = 1;  // guided where Schedule::fraction lies in [low, high]
+  double rescale = 0;        // 0 none .. 1 full: keeps the spread of the conditional output
 };
 
 // Whether the level needs the output without text.
@@ -18,7 +18,8 @@ inline bool guided_at(const GuidanceOptions& options, double fraction) {
   return options.scale != 1 && fraction >= options.low && fraction <= options.high;
 }
 
-// without + scale * (with - without), rescaled; written to `with_text`. One picture a call: the spread is taken over it.
+// without + scale * (with - without), rescaled; written to `with_text`. One picture a call: the spread is taken over
+// it.
 void guide(const GuidanceOptions& options, std::span<float> with_text, std::span<const float> without_text);
 
 }  // namespace thimble::diffusion

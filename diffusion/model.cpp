@@ -24,8 +24,9 @@ constexpr std::array kKinds{
               [](const Json& c, int batch, int size) {
                 return models::build_text_encoder(models::text_encoder_from_json(c), batch, size);
               }},
-    GraphKind{"dit", "denoiser",
-              [](const Json& c, int batch, int size) { return models::build_dit(models::dit_from_json(c), batch, size); }},
+    GraphKind{
+        "dit", "denoiser",
+        [](const Json& c, int batch, int size) { return models::build_dit(models::dit_from_json(c), batch, size); }},
     GraphKind{"autoencoder", "encoder",
               [](const Json& c, int batch, int size) {
                 return models::build_encoder(models::autoencoder_from_json(c), batch, size);
@@ -78,7 +79,8 @@ Shape output_shape(const Graph& g, std::string_view name) {
 }
 
 void require_equal(const Shape& a, const Shape& b, const char* what) {
-  if (a != b) fail(ErrorKind::bad_file, "the parts do not fit: {} {} against {}", what, graph::to_string(a), graph::to_string(b));
+  if (a != b)
+    fail(ErrorKind::bad_file, "the parts do not fit: {} {} against {}", what, graph::to_string(a), graph::to_string(b));
 }
 
 }  // namespace
@@ -88,8 +90,9 @@ std::span<const GraphKind> graph_kinds() { return kKinds; }
 graph::Graph build_graph(const Json& config, const Json& passes, std::string_view role, int batch, int size) {
   const std::string type = get_string(config, "type", "config");
   if (!passes.empty()) {
-    fail(ErrorKind::unsupported, "the {} was rewritten by the pass '{}', which this Thimble does not know: a newer one is needed",
-         role, get_string(passes.front(), "name", "passes"));
+    fail(ErrorKind::unsupported,
+         "the {} was rewritten by the pass '{}', which this Thimble does not know: a newer one is needed", role,
+         get_string(passes.front(), "name", "passes"));
   }
   for (const GraphKind& kind : kKinds) {
     if (kind.type == type && kind.role == role) return kind.build(config, batch, size);
@@ -143,14 +146,16 @@ void Model::check_parts() {
   require_equal(output_shape(text, "pooled"), input_shape(denoiser, "pooled"), "pooled text of encoder and denoiser");
   require_equal(output_shape(text, "states"), input_shape(denoiser, "text"), "text of encoder and denoiser");
   if (picture.size() != 4 || (picture[3] != 3 && picture[3] != 4)) {
-    fail(ErrorKind::bad_file, "the decoder makes {}; pictures of 3 or 4 channels were wanted", graph::to_string(picture));
+    fail(ErrorKind::bad_file, "the decoder makes {}; pictures of 3 or 4 channels were wanted",
+         graph::to_string(picture));
   }
   latent_shape_ = {latent[1], latent[2], latent[3]};
   image_channels_ = static_cast<int>(picture[3]);
 
   const std::int64_t vocabulary = get_int(text_.config, "vocabulary", "text config");
   if (tokenizer_->vocab_size() > vocabulary) {
-    fail(ErrorKind::bad_file, "the tokenizer has {} tokens, the text encoder knows {}", tokenizer_->vocab_size(), vocabulary);
+    fail(ErrorKind::bad_file, "the tokenizer has {} tokens, the text encoder knows {}", tokenizer_->vocab_size(),
+         vocabulary);
   }
   for (const auto* per_channel : {&facts_.latent_shift, &facts_.latent_scale}) {
     if (per_channel->size() != 1 && per_channel->size() != static_cast<std::size_t>(latent[3])) {

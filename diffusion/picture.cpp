@@ -16,7 +16,8 @@ std::uint8_t to_byte(float v) { return static_cast<std::uint8_t>(std::lrint(255.
 
 media::Image to_image(std::span<const float> values, int width, int height, int channels) {
   media::Image image(width, height, channels);
-  check((channels == 3 || channels == 4) && values.size() == image.pixels.size(), "a picture of the size that was said");
+  check((channels == 3 || channels == 4) && values.size() == image.pixels.size(),
+        "a picture of the size that was said");
   if (channels == 3) {
     std::transform(values.begin(), values.end(), image.pixels.begin(), [](float v) { return to_byte(unit(v)); });
     return image;
@@ -31,8 +32,7 @@ media::Image to_image(std::span<const float> values, int width, int height, int 
 }
 
 void from_image(const media::Image& image, int channels, std::span<float> values) {
-  const media::Image source =
-      channels == 4 ? media::to_channels(image, 4) : media::composite(image, {255, 255, 255});
+  const media::Image source = channels == 4 ? media::to_channels(image, 4) : media::composite(image, {255, 255, 255});
   check(values.size() == source.pixels.size(), "a picture of the size that was said");
   for (std::size_t i = 0; i < values.size(); ++i) {
     float v = static_cast<float>(source.pixels[i]) / 255.0f;

@@ -42,7 +42,8 @@ struct Compiled {
     std::vector<TensorView> bound;
     for (const std::string& name : inputs) {
       const auto it = values.find(name);
-      if (it == values.end()) fail(ErrorKind::unsupported, "the network wants an input '{}' that the pipeline does not have", name);
+      if (it == values.end())
+        fail(ErrorKind::unsupported, "the network wants an input '{}' that the pipeline does not have", name);
       bound.push_back(it->second);
     }
     return bound;
@@ -51,7 +52,8 @@ struct Compiled {
   // Buffers for all outputs, f32.
   std::vector<Tensor> result() const {
     std::vector<Tensor> made;
-    for (const graph::TensorType& t : program->output_types()) made.emplace_back(graph::TensorType{DType::f32, t.shape});
+    for (const graph::TensorType& t : program->output_types())
+      made.emplace_back(graph::TensorType{DType::f32, t.shape});
     return made;
   }
 };
@@ -84,7 +86,8 @@ Tensor take_rows(const Tensor& source, std::span<const int> rows) {
 }
 
 double checked(double value, double low, double high, const char* what) {
-  if (!(value >= low && value <= high)) fail(ErrorKind::bad_input, "{} must be between {} and {}, {} came", what, low, high, value);
+  if (!(value >= low && value <= high))
+    fail(ErrorKind::bad_input, "{} must be between {} and {}, {} came", what, low, high, value);
   return value;
 }
 
@@ -118,9 +121,9 @@ struct Pipeline::Impl {
   const Model& model;
   graph::Executor& executor;
   graph::CompileOptions compile_options;
-  std::map<std::pair<int, int>, Compiled> text;         // (batch, length)
-  std::map<std::pair<int, int>, Denoiser> denoisers;    // (batch, length)
-  std::map<int, Compiled> encoders, decoders;           // batch
+  std::map<std::pair<int, int>, Compiled> text;       // (batch, length)
+  std::map<std::pair<int, int>, Denoiser> denoisers;  // (batch, length)
+  std::map<int, Compiled> encoders, decoders;         // batch
   double compile_seconds = 0;
 
   Compiled compile(const Graph& g, const Part& part) {
@@ -152,7 +155,8 @@ struct Pipeline::Impl {
 
   Compiled& coder(std::map<int, Compiled>& kept, int batch, Graph (Model::*build)(int) const) {
     const auto it = kept.find(batch);
-    return it != kept.end() ? it->second : kept.emplace(batch, compile((model.*build)(batch), model.autoencoder())).first->second;
+    return it != kept.end() ? it->second
+                            : kept.emplace(batch, compile((model.*build)(batch), model.autoencoder())).first->second;
   }
 
   std::vector<float> code(Compiled& c, std::span<const float> values, const graph::Shape& one, int batch,
@@ -175,8 +179,8 @@ struct Pipeline::Impl {
   Encoded encode_prompts(const PromptBatch& batch, const CancelToken* cancel) {
     Compiled& c = text_program(static_cast<int>(batch.ids.shape()[0]), batch.length);
     auto out = c.result();
-    c.program->run(c.bind({{"ids", batch.ids.view()}, {"mask", batch.mask.view()}, {"keep", batch.keep.view()}}), views(out),
-                   cancel);
+    c.program->run(c.bind({{"ids", batch.ids.view()}, {"mask", batch.mask.view()}, {"keep", batch.keep.view()}}),
+                   views(out), cancel);
     Encoded e;
     e.mask = batch.mask;
     e.length = batch.length;
@@ -184,8 +188,8 @@ struct Pipeline::Impl {
     return e;
   }
 
-  void run_batch(std::span<const Request> requests, const Settings& settings, const Schedule& schedule, Generated& result,
-                 const std::function<void()>& on_call, const CancelToken* cancel);
+  void run_batch(std::span<const Request> requests, const Settings& settings, const Schedule& schedule,
+                 Generated& result, const std::function<void()>& on_call, const CancelToken* cancel);
 };
 
 namespace {
@@ -196,7 +200,8 @@ class Runner {
   Runner(Denoiser& d, std::span<const int> rows, const Tensor& states, const Tensor& pooled, const Tensor& mask,
          Tensor& latent, Tensor& time, const CancelToken* cancel)
       : d_(d), states_(take_rows(states, rows)), pooled_(take_rows(pooled, rows)), mask_(take_rows(mask, rows)) {
-    std::map<std::string, TensorView> values{{"text", states_.view()}, {"pooled", pooled_.view()}, {"mask", mask_.view()}};
+    std::map<std::string, TensorView> values{
+        {"text", states_.view()}, {"pooled", pooled_.view()}, {"mask", mask_.view()}};
     if (d_.once) {
       cached_ = d_.once->result();
       d_.once->program->run(d_.once->bind(values), views(cached_), cancel);
@@ -215,7 +220,8 @@ class Runner {
 
   std::span<float> operator()(const CancelToken* cancel) {
     d_.rest.program->run(inputs_, outputs_, cancel);
-    return {reinterpret_cast<float*>(outputs_.front().data), static_cast<std::size_t>(outputs_.front().type.elements())};
+    return {reinterpret_cast<float*>(outputs_.front().data),
+            static_cast<std::size_t>(outputs_.front().type.elements())};
   }
 
  private:
@@ -265,12 +271,15 @@ void Pipeline::Impl::run_batch(std::span<const Request> requests, const Settings
   Tensor latent({DType::f32, shape}), time({DType::f32, {shape[0]}});
   const auto x = latent.mutable_as<float>();
   const auto t = time.mutable_as<float>();
-  const auto picture = [&](std::span<float> of, int row) { return of.subspan(static_cast<std::size_t>(row) * elements, elements); };
+  const auto picture = [&](std::span<float> of, int row) {
+    return of.subspan(static_cast<std::size_t>(row) * elements, elements);
+  };
 
   std::vector<int> rows(static_cast<std::size_t>(n));
   for (int i = 0; i < n; ++i) rows[static_cast<std::size_t>(i)] = i;
   std::optional<Runner> plain, pair;
-  if (any_plain) plain.emplace(denoiser(n, text.length), rows, text.states, text.pooled, text.mask, latent, time, cancel);
+  if (any_plain)
+    plain.emplace(denoiser(n, text.length), rows, text.states, text.pooled, text.mask, latent, time, cancel);
   if (any_guided) {
     rows.resize(static_cast<std::size_t>(2 * n), n);
     pair.emplace(denoiser(2 * n, text.length), rows, text.states, text.pooled, text.mask, latent, time, cancel);
@@ -284,7 +293,9 @@ void Pipeline::Impl::run_batch(std::span<const Request> requests, const Settings
     if (cancel != nullptr) cancel->throw_if_cancelled();
     std::fill(t.begin(), t.end(), static_cast<float>(lead.level(i).time));
     const bool both = guided(i);
-    if (both) std::copy_n(x.begin(), static_cast<std::size_t>(n) * elements, x.begin() + static_cast<std::ptrdiff_t>(n * elements));
+    if (both)
+      std::copy_n(x.begin(), static_cast<std::size_t>(n) * elements,
+                  x.begin() + static_cast<std::ptrdiff_t>(n * elements));
     const std::span<float> output = both ? (*pair)(cancel) : (*plain)(cancel);
     for (int p = 0; p < n; ++p) {
       if (both) guide(settings.guidance, picture(output, p), picture(output, n + p));
@@ -312,8 +323,8 @@ Pipeline::Pipeline(const Model& model, graph::Executor& executor, const Pipeline
 
 Pipeline::~Pipeline() = default;
 
-Generated Pipeline::generate(std::span<const Request> requests, const GenerateOptions& options, const ProgressFn& progress,
-                             const CancelToken* cancel) {
+Generated Pipeline::generate(std::span<const Request> requests, const GenerateOptions& options,
+                             const ProgressFn& progress, const CancelToken* cancel) {
   const Settings settings = settle(options, impl_->model.facts());
   const Schedule schedule(impl_->model.facts().schedule);
   const SamplerOptions trial{.prediction = impl_->model.facts().prediction};
@@ -322,7 +333,8 @@ Generated Pipeline::generate(std::span<const Request> requests, const GenerateOp
     fail(ErrorKind::bad_input, "eta is for the sampler ddim, not for {}", settings.sampler);
   }
   for (const Request& r : requests) {
-    static_cast<void>(pack_prompts(impl_->model.tokenizer(), std::span(&r.prompt, 1), impl_->model.facts().text_buckets));
+    static_cast<void>(
+        pack_prompts(impl_->model.tokenizer(), std::span(&r.prompt, 1), impl_->model.facts().text_buckets));
   }
 
   Generated result;
@@ -336,7 +348,8 @@ Generated Pipeline::generate(std::span<const Request> requests, const GenerateOp
   if (progress) on_call = [&] { progress(++done, batches * calls, {}); };
   const double before = impl_->compile_seconds;
   for (std::size_t at = 0; at < requests.size(); at += batch) {
-    impl_->run_batch(requests.subspan(at, std::min(batch, requests.size() - at)), settings, schedule, result, on_call, cancel);
+    impl_->run_batch(requests.subspan(at, std::min(batch, requests.size() - at)), settings, schedule, result, on_call,
+                     cancel);
   }
   result.timings.compile = impl_->compile_seconds - before;
   return result;
@@ -344,7 +357,8 @@ Generated Pipeline::generate(std::span<const Request> requests, const GenerateOp
 
 std::vector<float> Pipeline::encode(std::span<const float> pictures, int batch) {
   const graph::Shape one{impl_->model.image_size(), impl_->model.image_size(), impl_->model.image_channels()};
-  auto latents = impl_->code(impl_->coder(impl_->encoders, batch, &Model::encoder_graph), pictures, one, batch, nullptr);
+  auto latents =
+      impl_->code(impl_->coder(impl_->encoders, batch, &Model::encoder_graph), pictures, one, batch, nullptr);
   impl_->model.to_denoiser(latents);
   return latents;
 }
@@ -352,18 +366,19 @@ std::vector<float> Pipeline::encode(std::span<const float> pictures, int batch) 
 std::vector<float> Pipeline::decode(std::span<const float> latents, int batch) {
   std::vector<float> own(latents.begin(), latents.end());
   impl_->model.from_denoiser(own);
-  return impl_->code(impl_->coder(impl_->decoders, batch, &Model::decoder_graph), own, impl_->model.latent_shape(), batch, nullptr);
+  return impl_->code(impl_->coder(impl_->decoders, batch, &Model::decoder_graph), own, impl_->model.latent_shape(),
+                     batch, nullptr);
 }
 
 graph::MemoryReport Pipeline::memory() const {
   graph::MemoryReport all;
-  // Programs of one kind share their weights, so the largest holds them all; activations are each program's own.
+  // Programs of one kind share their weights, so the largest holds them all; activations and scratch are each program's own.
   std::size_t weights = 0;
   const auto add = [&](const Compiled& c) {
     const graph::MemoryReport m = c.program->memory();
     weights = std::max(weights, m.weight_bytes);
     all.activation_bytes += m.activation_bytes;
-    all.scratch_bytes = std::max(all.scratch_bytes, m.scratch_bytes);
+    all.scratch_bytes += m.scratch_bytes;
   };
   const auto close = [&] { all.weight_bytes += std::exchange(weights, 0); };
   for (const auto& [key, c] : impl_->text) add(c);

@@ -5,8 +5,8 @@
 //   Pipeline pipeline(model, *executor, {.precision = graph::Precision::bf16});
 //   const auto pictures = pipeline.generate({{{"a smiling cat", 7}}}, {.steps = 12});
 //
-// The same seed gives the same picture on every executor within its tolerance, for any thread count, batch and number of
-// other pictures in the call.
+// The same seed gives the same picture on every executor within its tolerance, for any thread count, batch and number
+// of other pictures in the call.
 #pragma once
 
 #include <cstdint>
@@ -33,27 +33,27 @@ struct Request {
 
 // What is absent comes from the model's facts.
 struct GenerateOptions {
-  std::optional<int> steps = {};             // 1..1000
+  std::optional<int> steps = {};  // 1..1000
   std::optional<std::string> sampler = {};
-  std::optional<double> guidance = {};       // 0..1000; 1: none
+  std::optional<double> guidance = {};                                                 // 0..1000; 1: none
   std::optional<double> guidance_low = {}, guidance_high = {}, guidance_rescale = {};  // 0..1
-  double eta = 0;                            // 0..1, ddim
-  int batch = 1;                             // pictures that run together, 1..64: more is faster and takes more memory
+  double eta = 0;                                                                      // 0..1, ddim
+  int batch = 1;  // pictures that run together, 1..64: more is faster and takes more memory
 };
 
-struct Timings {  // seconds
-  double compile = 0;        // of this call; programs that were there already cost nothing
+struct Timings {       // seconds
+  double compile = 0;  // of this call; programs that were there already cost nothing
   double text = 0;
-  double sample = 0;         // all steps of all pictures
+  double sample = 0;  // all steps of all pictures
   double decode = 0;
-  std::vector<double> calls; // each run of the denoiser, guidance and sampler included
+  std::vector<double> calls;  // each run of the denoiser, guidance and sampler included
 };
 
 struct Generated {
-  std::vector<media::Image> images;    // as the requests
-  std::vector<std::size_t> dropped;    // per request: prompt tokens that did not fit
+  std::vector<media::Image> images;  // as the requests
+  std::vector<std::size_t> dropped;  // per request: prompt tokens that did not fit
   Timings timings;
-  int steps = 0;                       // the settings that were used
+  int steps = 0;  // the settings that were used
   double guidance = 1;
   std::string sampler;
 };
@@ -70,8 +70,8 @@ class Pipeline {
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
 
-  // `progress` counts runs of the denoiser over all pictures. Cancelling throws `cancelled`; options and prompts that are
-  // no good throw bad_input before anything is compiled.
+  // `progress` counts runs of the denoiser over all pictures. Cancelling throws `cancelled`; options and prompts that
+  // are no good throw bad_input before anything is compiled.
   Generated generate(std::span<const Request> requests, const GenerateOptions& options, const ProgressFn& progress = {},
                      const CancelToken* cancel = nullptr);
 

@@ -99,7 +99,8 @@ TEST(Pipeline, PromptSeedAndEveryOptionHaveAnEffect) {
   EXPECT_GT(largest_difference(one(p, "a smiling cat", 7, {.steps = 2}), base), 0);
   EXPECT_GT(largest_difference(one(p, "a smiling cat", 7, {.sampler = "euler"}), base), 0);
   EXPECT_GT(largest_difference(one(p, "a smiling cat", 7, {.guidance = 9.0, .guidance_rescale = 1.0}),
-                               one(p, "a smiling cat", 7, {.guidance = 9.0})), 0);
+                               one(p, "a smiling cat", 7, {.guidance = 9.0})),
+            0);
 }
 
 TEST(Pipeline, SamplesAsALoopWrittenByHand) {
@@ -121,8 +122,9 @@ TEST(Pipeline, SamplesAsALoopWrittenByHand) {
   const auto velocity = [&](const std::vector<float>& x, float t, const std::vector<graph::Tensor>& text) {
     const std::int64_t n = text[0].shape()[1];
     const auto program = executor->compile(model.denoiser_graph(1, static_cast<int>(n)), model.denoiser().weights, {});
-    const auto out = (*program)({graph::Tensor::of({1, 4, 4, 4}, std::span<const float>(x)), graph::Tensor::filled({1}, t),
-                                 text[0], text[1], graph::Tensor::filled({1, 1, 1, n}, 0)});
+    const auto out =
+        (*program)({graph::Tensor::of({1, 4, 4, 4}, std::span<const float>(x)), graph::Tensor::filled({1}, t), text[0],
+                    text[1], graph::Tensor::filled({1, 1, 1, n}, 0)});
     const auto v = out[0].as<float>();
     return std::vector<float>(v.begin(), v.end());
   };
@@ -207,7 +209,8 @@ TEST(Pipeline, OtherPredictions) {
     const auto plain = one(p, "a red heart", 3, {.sampler = "ddim"});
     EXPECT_GT(largest_difference(plain, one(p, "a red heart", 3, {.sampler = "ddim", .eta = 1})), 0);
     EXPECT_GT(largest_difference(plain, one(p, "a red heart", 3)), 0);
-    EXPECT_EQ(one(p, "a red heart", 3, {.sampler = "ddim", .eta = 1}), one(p, "a red heart", 3, {.sampler = "ddim", .eta = 1}));
+    EXPECT_EQ(one(p, "a red heart", 3, {.sampler = "ddim", .eta = 1}),
+              one(p, "a red heart", 3, {.sampler = "ddim", .eta = 1}));
   }
 }
 
@@ -219,13 +222,14 @@ TEST(Pipeline, StopsWhenAsked) {
   std::vector<std::int64_t> seen;
   const Request request{"a red heart", 1};
   try {
-    p.generate(std::span(&request, 1), {.steps = 10, .sampler = "euler"},
-               [&](std::int64_t done, std::int64_t total, const std::string&) {
-                 seen.push_back(done);
-                 EXPECT_EQ(total, 10);
-                 if (done == 3) cancel.cancel();
-               },
-               &cancel);
+    p.generate(
+        std::span(&request, 1), {.steps = 10, .sampler = "euler"},
+        [&](std::int64_t done, std::int64_t total, const std::string&) {
+          seen.push_back(done);
+          EXPECT_EQ(total, 10);
+          if (done == 3) cancel.cancel();
+        },
+        &cancel);
     FAIL() << "it went on";
   } catch (const Error& e) {
     EXPECT_EQ(e.kind(), ErrorKind::cancelled);
@@ -237,9 +241,9 @@ TEST(Pipeline, RefusesOptionsBeforeAnythingIsCompiled) {
   const Model model = tiny();
   CountingExecutor executor;
   Pipeline p(model, executor, {});
-  const std::vector<GenerateOptions> bad{{.steps = 0},         {.steps = 1001},        {.sampler = "ddim"},
-                                         {.guidance = -1.0},   {.guidance_low = 2.0},  {.guidance_rescale = -0.1},
-                                         {.eta = 0.5},         {.batch = 0},           {.batch = 65}};
+  const std::vector<GenerateOptions> bad{{.steps = 0},       {.steps = 1001},       {.sampler = "ddim"},
+                                         {.guidance = -1.0}, {.guidance_low = 2.0}, {.guidance_rescale = -0.1},
+                                         {.eta = 0.5},       {.batch = 0},          {.batch = 65}};
   const Request request{"x", 1};
   for (const GenerateOptions& o : bad) {
     try {

@@ -25,8 +25,7 @@ PromptBatch pack_prompts(const text::Tokenizer& tokenizer, std::span<const std::
       fail(ErrorKind::bad_input, "the prompt has {} bytes; at most {} are read", prompt.size(), kMaxPromptBytes);
     }
     text::check_utf8(prompt);
-    framed.push_back(
-        text::frame(tokenizer, tokenizer.encode(prompt), static_cast<std::size_t>(buckets.back())));
+    framed.push_back(text::frame(tokenizer, tokenizer.encode(prompt), static_cast<std::size_t>(buckets.back())));
     batch.dropped.push_back(framed.back().dropped);
     longest = std::max(longest, framed.back().length);
   }

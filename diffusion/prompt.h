@@ -13,15 +13,15 @@
 
 namespace thimble::diffusion {
 
-inline constexpr float kMaskedScore = -1e9f;       // added to the scores of padded keys
+inline constexpr float kMaskedScore = -1e9f;  // added to the scores of padded keys
 inline constexpr std::size_t kMaxPromptBytes = 64 << 10;
 
 struct PromptBatch {
-  int length = 0;                     // L, the bucket
-  graph::Tensor ids;                  // (B, L) i32
-  graph::Tensor mask;                 // (B, 1, 1, L) f32, 0 on tokens and kMaskedScore on padding
-  graph::Tensor keep;                 // (B, L, 1) f32, 1 on tokens and 0 on padding
-  std::vector<std::size_t> dropped;   // per prompt: tokens beyond the longest bucket
+  int length = 0;                    // L, the bucket
+  graph::Tensor ids;                 // (B, L) i32
+  graph::Tensor mask;                // (B, 1, 1, L) f32, 0 on tokens and kMaskedScore on padding
+  graph::Tensor keep;                // (B, L, 1) f32, 1 on tokens and 0 on padding
+  std::vector<std::size_t> dropped;  // per prompt: tokens beyond the longest bucket
 };
 
 // The smallest bucket that holds `tokens`, else the last. `buckets` ascends.

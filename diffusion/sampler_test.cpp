@@ -63,7 +63,8 @@ double error_of(std::string_view name, const Schedule& schedule, int steps, Pred
 
 TEST(Sampler, EulerIsOfFirstOrder) {
   const Schedule flow({});
-  const double coarse = error_of("euler", flow, 40, Prediction::flow), fine = error_of("euler", flow, 80, Prediction::flow);
+  const double coarse = error_of("euler", flow, 40, Prediction::flow),
+               fine = error_of("euler", flow, 80, Prediction::flow);
   EXPECT_GT(coarse, 1e-3);
   EXPECT_NEAR(coarse / fine, 2, 0.15);
 }
@@ -71,7 +72,8 @@ TEST(Sampler, EulerIsOfFirstOrder) {
 TEST(Sampler, HeunIsOfSecondOrder) {
   for (const double shift : {1.0, 3.0}) {
     const Schedule flow({.shift = shift});
-    const double coarse = error_of("heun", flow, 20, Prediction::flow), fine = error_of("heun", flow, 40, Prediction::flow);
+    const double coarse = error_of("heun", flow, 20, Prediction::flow),
+                 fine = error_of("heun", flow, 40, Prediction::flow);
     EXPECT_GT(coarse, 1e-4);
     EXPECT_NEAR(coarse / fine, 4, 0.8) << shift;
     EXPECT_LT(fine, error_of("euler", flow, 80, Prediction::flow)) << "twice the steps of Euler cost the same";
@@ -80,7 +82,8 @@ TEST(Sampler, HeunIsOfSecondOrder) {
 
 TEST(Sampler, DpmppIsOfSecondOrderOnTheStraightPath) {
   const Schedule flow({});
-  const double coarse = error_of("dpmpp", flow, 40, Prediction::flow), fine = error_of("dpmpp", flow, 80, Prediction::flow);
+  const double coarse = error_of("dpmpp", flow, 40, Prediction::flow),
+               fine = error_of("dpmpp", flow, 80, Prediction::flow);
   EXPECT_GT(coarse, 1e-5);
   EXPECT_GT(coarse / fine, 3);
   EXPECT_LT(coarse / fine, 5);
@@ -88,7 +91,8 @@ TEST(Sampler, DpmppIsOfSecondOrderOnTheStraightPath) {
 
 TEST(Sampler, DdimAndDpmppMeetAtTheExactSolution) {
   for (const Prediction p : {Prediction::epsilon, Prediction::v}) {
-    const Schedule schedule({.kind = ScheduleKind::scaled_linear, .spacing = Spacing::trailing, .final_alpha_one = false});
+    const Schedule schedule(
+        {.kind = ScheduleKind::scaled_linear, .spacing = Spacing::trailing, .final_alpha_one = false});
     const double ddim25 = error_of("ddim", schedule, 25, p), ddim100 = error_of("ddim", schedule, 100, p);
     EXPECT_NEAR(ddim25 / ddim100, 4, 1.0);  // first order
     EXPECT_LT(ddim100, 3e-2);
@@ -132,7 +136,8 @@ struct Golden {
 };
 
 ScheduleConfig ddpm(ScheduleKind kind, Spacing spacing, bool stable_diffusion = false) {
-  return {.kind = kind, .spacing = spacing, .steps_offset = stable_diffusion ? 1 : 0, .final_alpha_one = !stable_diffusion};
+  return {
+      .kind = kind, .spacing = spacing, .steps_offset = stable_diffusion ? 1 : 0, .final_alpha_one = !stable_diffusion};
 }
 
 TEST(Sampler, TrajectoriesOfDiffusers) {
@@ -140,11 +145,21 @@ TEST(Sampler, TrajectoriesOfDiffusers) {
   using enum Spacing;
   const Prediction e = Prediction::epsilon, v = Prediction::v, f = Prediction::flow;
   const std::vector<Golden> goldens{
-      {"ddim leading", "ddim", ddpm(scaled_linear, leading, true), e, 10, {-3.0862439, -0.78897823, 2.0396991, 3.9378451}},
+      {"ddim leading",
+       "ddim",
+       ddpm(scaled_linear, leading, true),
+       e,
+       10,
+       {-3.0862439, -0.78897823, 2.0396991, 3.9378451}},
       {"ddim trailing", "ddim", ddpm(scaled_linear, trailing), e, 8, {-4.3470701, -1.153765, 2.5202153, 5.4711544}},
       {"dpm linspace", "dpmpp", ddpm(scaled_linear, linspace), e, 10, {-3.4744331, -0.87291244, 2.3837772, 5.1224033}},
       {"ddim linear", "ddim", ddpm(linear, leading, true), e, 10, {-3.8953394, -1.0579048, 2.5276448, 5.5008321}},
-      {"ddim v", "ddim", ddpm(scaled_linear, leading, true), v, 10, {-0.41748622, -0.19184038, 0.037455364, 0.88374161}},
+      {"ddim v",
+       "ddim",
+       ddpm(scaled_linear, leading, true),
+       v,
+       10,
+       {-0.41748622, -0.19184038, 0.037455364, 0.88374161}},
       {"ddim v trailing", "ddim", ddpm(linear, trailing), v, 8, {-0.3150553, -0.16167361, -0.0053438054, 0.72694741}},
       {"dpm v", "dpmpp", ddpm(scaled_linear, linspace), v, 10, {-0.43800601, -0.18185788, 0.040992431, 0.95213813}},
       {"dpm v cosine", "dpmpp", ddpm(cosine, linspace), v, 10, {-0.51685963, -0.23642327, 0.070898138, 0.9479393}},
@@ -157,8 +172,9 @@ TEST(Sampler, TrajectoriesOfDiffusers) {
   };
   for (const Golden& g : goldens) {
     const Schedule schedule(g.schedule);
-    const auto x = sample(g.sampler, schedule, g.steps, {.prediction = g.prediction}, {-1.5f, -0.25f, 0.5f, 2.0f},
-                          [&](double at, const NoiseLevel& l) { return 0.5 * at + 0.3 * std::sin(2 * at + 3 * schedule.fraction(l)); });
+    const auto x = sample(
+        g.sampler, schedule, g.steps, {.prediction = g.prediction}, {-1.5f, -0.25f, 0.5f, 2.0f},
+        [&](double at, const NoiseLevel& l) { return 0.5 * at + 0.3 * std::sin(2 * at + 3 * schedule.fraction(l)); });
     for (std::size_t k = 0; k < x.size(); ++k) {
       EXPECT_NEAR(x[k], g.wanted[k], 1e-6 * std::max(1.0, std::abs(g.wanted[k]))) << g.name << " element " << k;
     }

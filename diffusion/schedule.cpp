@@ -90,8 +90,9 @@ std::vector<double> alpha_bars(const ScheduleConfig& c) {
 Schedule::Schedule(ScheduleConfig config) : config_(config) {
   if (config_.kind == ScheduleKind::flow) {
     if (!(config_.shift >= 1e-3 && config_.shift <= 1e3 && config_.time_scale > 0)) {
-      fail(ErrorKind::bad_input, "a flow schedule wants a shift of 0.001 to 1000 and a positive time scale, {} and {} came",
-           config_.shift, config_.time_scale);
+      fail(ErrorKind::bad_input,
+           "a flow schedule wants a shift of 0.001 to 1000 and a positive time scale, {} and {} came", config_.shift,
+           config_.time_scale);
     }
     return;
   }
@@ -111,9 +112,7 @@ NoiseLevel Schedule::discrete(int index) const {
   return {static_cast<double>(i), std::sqrt(bar), std::sqrt(1 - bar)};
 }
 
-NoiseLevel Schedule::clean_end() const {
-  return config_.final_alpha_one ? NoiseLevel{0, 1, 0} : discrete(0);
-}
+NoiseLevel Schedule::clean_end() const { return config_.final_alpha_one ? NoiseLevel{0, 1, 0} : discrete(0); }
 
 NoiseLevel Schedule::at(double t) const {
   t = std::clamp(t, 0.0, 1.0);
@@ -126,7 +125,8 @@ NoiseLevel Schedule::at(double t) const {
 
 std::vector<NoiseLevel> Schedule::levels(int steps) const {
   const int most = config_.kind == ScheduleKind::flow ? 1000 : std::min(1000, config_.train_steps);
-  if (steps < 1 || steps > most) fail(ErrorKind::bad_input, "between 1 and {} steps are possible, {} were asked", most, steps);
+  if (steps < 1 || steps > most)
+    fail(ErrorKind::bad_input, "between 1 and {} steps are possible, {} were asked", most, steps);
   std::vector<NoiseLevel> levels;
   for (int i = 0; i < steps; ++i) {
     const double n = config_.train_steps, left = steps - i;

@@ -20,7 +20,8 @@ enum class ScheduleKind { flow, linear, scaled_linear, cosine };
 std::string_view to_string(ScheduleKind kind);
 ScheduleKind schedule_from_string(std::string_view name);  // bad_input
 
-// Which of the training times a DDPM sampler visits; names as in "Common Diffusion Noise Schedules ..." (Lin et al. 2023).
+// Which of the training times a DDPM sampler visits; names as in "Common Diffusion Noise Schedules ..." (Lin et al.
+// 2023).
 enum class Spacing { leading, linspace, trailing };
 std::string_view to_string(Spacing spacing);
 Spacing spacing_from_string(std::string_view name);  // bad_input
@@ -41,8 +42,8 @@ struct ScheduleConfig {
   int train_steps = 1000;
   double beta_start = 0.00085, beta_end = 0.012;
   Spacing spacing = Spacing::leading;
-  int steps_offset = 0;          // added to leading times
-  bool final_alpha_one = true;   // the last level is clean; else it is the one of time 0
+  int steps_offset = 0;         // added to leading times
+  bool final_alpha_one = true;  // the last level is clean; else it is the one of time 0
   bool operator==(const ScheduleConfig&) const = default;
 };
 

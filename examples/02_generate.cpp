@@ -12,7 +12,8 @@ int main(int argc, char** argv) {
   }
   try {
     thimble::c::Model model(argc > 3 ? argv[3] : "");
-    std::printf("%s, licence %s, %d pixels per side\n", model.name().c_str(), model.licence().c_str(), model.image_size());
+    std::printf("%s, licence %s, %d pixels per side\n", model.name().c_str(), model.licence().c_str(),
+                model.image_size());
     for (int seed = 1; seed <= 4; ++seed) {
       thimble::c::GenerateOptions options;
       options.seed = static_cast<std::uint64_t>(seed);

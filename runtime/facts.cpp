@@ -49,7 +49,7 @@ std::vector<bool> values_wanting_f32(const Graph& g, const Facts& f) {
   return wants;
 }
 
-// A product that leads to the output `v` alone, at most through reshapes.
+// A product that leads to the output `v` alone, at most through reshapes and pixel shuffles.
 void store_product_as_f32(const Graph& g, Facts& f, ValueId v) {
   if (g.type(v).dtype != DType::f32 || !f.readers[index(v)].empty()) return;
   std::vector<ValueId> chain{v};
@@ -58,7 +58,7 @@ void store_product_as_f32(const Graph& g, Facts& f, ValueId v) {
     if (producer < 0) return;
     const Node& node = g.nodes[index(producer)];
     if (is_any<Linear, Conv2d>(node.op)) break;
-    if (!std::holds_alternative<Reshape>(node.op) || f.sole_reader(node.inputs[0]) != producer) return;
+    if (!is_any<Reshape, PixelShuffle>(node.op) || f.sole_reader(node.inputs[0]) != producer) return;
     chain.push_back(node.inputs[0]);
   }
   for (ValueId c : chain) f.stored[index(c)] = DType::f32;

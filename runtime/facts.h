@@ -18,7 +18,7 @@ struct Facts {
   // By value. Non-floating, bf16, f16 and f64 values as the graph says. f32 values as f32, or with Precision::bf16 as
   // bf16, except where every reader needs f32: attention masks, arguments of the sinusoidal embedding, of comparisons
   // and of casts to integers, and whatever element-wise or moving nodes lead to nothing but these; and except results of
-  // linear and conv2d that are outputs of the graph and nothing else, reshaped or not: their kernels write f32 at no cost.
+  // linear and conv2d that are outputs of the graph and nothing else, reshaped or shuffled: their kernels write f32 at no cost.
   std::vector<DType> stored;
 
   int sole_reader(graph::ValueId v) const;  // the node that alone reads `v`; -1 if there are more, or it is kept

@@ -64,9 +64,22 @@ bool fuse_upsample(Fuser& s, Unit& u) {
   return true;
 }
 
+// conv2d -> pixel_shuffle: with the output channels in the order (i, j, c) the shuffle moves runs instead of elements.
+bool fuse_shuffle(Fuser& s, Unit& u) {
+  const auto* conv = std::get_if<Conv2d>(&s.node(u.node).op);
+  if (conv == nullptr || conv->groups != 1 || u.gate >= 0 || u.residual >= 0 || u.shuffle > 0) return false;
+  if (!s.f.fixed[index(s.node(u.node).inputs[1])] || (u.bias >= 0 && !s.f.fixed[index(u.bias)])) return false;
+  int n = -1;
+  const auto* shuffle = s.next<PixelShuffle>(u, n);
+  if (shuffle == nullptr) return false;
+  u.shuffle = shuffle->factor;
+  s.absorb(u, n, "+pixel_shuffle");
+  return true;
+}
+
 // product -> add of a fixed vector over the last axis.
 bool fuse_bias(Fuser& s, Unit& u) {
-  if (!is_product(s, u) || u.bias >= 0 || u.activation || u.gate >= 0 || u.residual >= 0) return false;
+  if (!is_product(s, u) || u.shuffle > 0 || u.bias >= 0 || u.activation || u.gate >= 0 || u.residual >= 0) return false;
   int n = -1;
   const ValueId other = other_operand(s, u, BinaryKind::add, n);
   if (other < 0 || !s.f.fixed[index(other)] || s.g.type(other).shape.empty()) return false;
@@ -94,7 +107,7 @@ bool fuse_product_activation(Fuser& s, Unit& u) {
 
 // product -> multiply by one vector per batch, as the gates of adaptive layers (B, 1, C).
 bool fuse_gate(Fuser& s, Unit& u) {
-  if (!is_product(s, u) || u.gate >= 0 || u.residual >= 0) return false;
+  if (!is_product(s, u) || u.shuffle > 0 || u.gate >= 0 || u.residual >= 0) return false;
   int n = -1;
   const ValueId other = other_operand(s, u, BinaryKind::mul, n);
   if (other < 0 || !is_batch_vector(s.g.type(other).shape, s.g.type(u.output).shape)) return false;
@@ -104,7 +117,7 @@ bool fuse_gate(Fuser& s, Unit& u) {
 }
 
 bool fuse_residual(Fuser& s, Unit& u) {
-  if (!is_product(s, u) || u.residual >= 0) return false;
+  if (!is_product(s, u) || u.shuffle > 0 || u.residual >= 0) return false;
   int n = -1;
   const ValueId other = other_operand(s, u, BinaryKind::add, n);
   if (other < 0 || s.g.type(other).shape != s.g.type(u.output).shape) return false;
@@ -185,6 +198,7 @@ struct FusionRow {
 constexpr FusionRow kFusions[] = {
     {"parallel linears of one attention", fuse_parallel_linears},
     {"doubling into convolution", fuse_upsample},
+    {"channel order of a shuffle into convolution", fuse_shuffle},
     {"bias into product", fuse_bias},
     {"activation into product", fuse_product_activation},
     {"gate into product", fuse_gate},

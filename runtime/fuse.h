@@ -21,6 +21,7 @@ struct Unit {
   // Linear, MatMul by fixed weights, Conv2d:
   graph::ValueId x = -1;          // input 0, or the picture before a fused doubling
   bool upsample = false;
+  std::int64_t shuffle = 0;       // factor of a pixel shuffle that follows; the channels are made in its order
   graph::ValueId bias = -1;
   std::optional<graph::UnaryKind> activation;  // norms too
   graph::ValueId gate = -1, residual = -1;

@@ -101,6 +101,13 @@ TEST(Fuse, ConvolutionTakesActivationResidualAndDoubling) {
             (Ops{"resize", "conv2d"}));
 }
 
+TEST(Fuse, ConvolutionMakesChannelsInTheOrderOfTheShuffle) {
+  EXPECT_EQ(steps([](Builder& b) { b.output("y", b.pixel_shuffle(b.conv2d(b.input("x", {2, 4, 3, 8}), "up", 12, {.kernel = 1}), 2)); }),
+            (Ops{"conv2d+pixel_shuffle", "pixel_shuffle"}));
+  EXPECT_EQ(steps([](Builder& b) { b.output("y", b.relu(b.pixel_shuffle(b.conv2d(b.input("x", {1, 4, 3, 8}), "up", 45, {.bias = false}), 3))); }),
+            (Ops{"conv2d+pixel_shuffle+relu", "pixel_shuffle"}));
+}
+
 TEST(Fuse, ProjectionsOfOneAttentionAreOneProduct) {
   EXPECT_EQ(steps([](Builder& b) {
               const Var x = b.input("x", {2, 7, 16});

@@ -32,11 +32,36 @@ kernels::Activation activation(std::optional<UnaryKind> kind) {
   }
 }
 
+// Output channels (C, r * r) along the first axis of a static operand, in the order (r * r, C).
+StaticSource space_first(const Lowering& l, ValueId v, std::int64_t r) {
+  StaticSource s = l.source(v);
+  Located& x = s.view;
+  const std::int64_t stride = x.strides[0];
+  x.shape.insert(x.shape.begin(), r * r);
+  x.strides.insert(x.strides.begin(), stride);
+  x.shape[1] /= r * r;
+  x.strides[1] = stride * r * r;
+  s.whole = false;
+  return s;
+}
+
+Located shuffled_bias(Lowering& l, const Unit& u) {
+  FixedBuffer b;
+  b.sources.push_back(space_first(l, u.bias, u.shuffle));
+  b.key = fmt::format("{} as f32", b.sources[0].literal ? fmt::format("%{} shuffled {}", u.bias, u.shuffle) : b.sources[0].key());
+  const std::int64_t n = l.type(u.bias).elements();
+  b.bytes = index(n) * sizeof(float);
+  b.fill = [n](std::span<const Tensor> from, ThreadPool&, std::byte* to) {
+    convert(from[0].type().dtype, from[0].data(), DType::f32, to, index(n));
+  };
+  return dense_at(l.fixed_buffer(std::move(b)), {DType::f32, {n}});
+}
+
 // Bias, activation, gate and residual of `u`: the epilogue, and operands 2 to 4. Call it before result().
 kernels::Epilogue epilogue(Lowering& l, const Unit& u, Operands& io) {
   kernels::Epilogue e;
   const Shape& shape = l.type(u.output).shape;
-  if (u.bias >= 0) io.in[2] = Lowering::at(l.read_f32(u.bias));
+  if (u.bias >= 0) io.in[2] = Lowering::at(u.shuffle > 0 ? shuffled_bias(l, u) : l.read_f32(u.bias));
   e.act = activation(u.activation);
   if (u.gate >= 0) {
     const DType as = l.held(u.gate) == DType::bf16 ? DType::bf16 : DType::f32;
@@ -246,7 +271,7 @@ void lower(Lowering& l, const Unit& u, const MatMul& op) {
 
 void lower(Lowering& l, const Unit& u, const Conv2d& op) {
   const ValueId weight = l.node(u).inputs[1];
-  const Shape &x_shape = l.type(u.x).shape, &w_shape = l.type(weight).shape, &y_shape = l.type(u.output).shape;
+  const Shape &x_shape = l.type(u.x).shape, &w_shape = l.type(weight).shape, &y_shape = l.type(l.node(u).output).shape;
   kernels::ConvShape s{.B = x_shape[0], .H = x_shape[1], .W = x_shape[2], .C = x_shape[3], .O = w_shape[0],
                        .kh = w_shape[2], .kw = w_shape[3], .stride_h = op.stride[0], .stride_w = op.stride[1],
                        .pad_top = op.padding[0], .pad_left = op.padding[1], .pad_bottom = op.padding[2],
@@ -260,8 +285,9 @@ void lower(Lowering& l, const Unit& u, const Conv2d& op) {
   const Located x = l.read_rows(u.x, plan.type);
   if (l.fixed(weight)) {
     FixedBuffer b;
-    b.sources.push_back(l.source(weight));
-    b.key = fmt::format("{} conv {} groups {} {}", source_key(l, weight), op.groups, kernels::conv_kernel_name(plan), layout_key(*plan.gemm));
+    b.sources.push_back(u.shuffle > 0 ? space_first(l, weight, u.shuffle) : l.source(weight));
+    b.key = fmt::format("{} conv {} groups {} shuffle {} {}", source_key(l, weight), op.groups, kernels::conv_kernel_name(plan), u.shuffle,
+                        layout_key(*plan.gemm));
     b.bytes = kernels::conv_packed_bytes(plan);
     b.fill = [plan](std::span<const Tensor> from, ThreadPool&, std::byte* to) {
       const Tensor w = packs(from[0].type().dtype) ? from[0] : from[0].to(DType::f32);
@@ -272,7 +298,7 @@ void lower(Lowering& l, const Unit& u, const Conv2d& op) {
     io.in[1] = Lowering::at(conv_packed_at_run(l, plan, weight));
   }
   step.args.epilogue = epilogue(l, u, io);
-  const Located y = l.result(u, {u.residual});
+  const Located y = u.shuffle > 0 ? l.temporary({l.stored(u.output), y_shape}) : l.result(u, {u.residual});
   step.args.x_ld = as_rows(x)->stride;
   step.args.y_ld = y_shape[3];
   step.args.y_type = y.dtype;
@@ -281,6 +307,10 @@ void lower(Lowering& l, const Unit& u, const Conv2d& op) {
   Lowering::Kernel kernel = describe(l, *plan.gemm);
   kernel.name = fmt::format("{}{}", plan.kind == kernels::ConvPlan::Kind::implicit ? "implicit " : "", kernels::conv_kernel_name(plan));
   l.emit(&u, u.name, std::move(kernel), step, io, y, kernels::conv_scratch_bytes(plan));
+  if (u.shuffle == 0) return;
+  const Located z = l.result(u);
+  const ShuffleStep move{false, kernels::ShuffleOrder::space_first, y.shape[0], y.shape[1], y.shape[2], z.shape[3], u.shuffle, size_of(y.dtype)};
+  l.emit(&u, "pixel_shuffle", {"pixel_shuffle"}, move, {.in = {Lowering::at(y)}, .out = Lowering::at(z)}, z);
 }
 
 void lower(Lowering& l, const Unit& u, const Attention& op) {

@@ -91,7 +91,7 @@ void lower_shuffle(Lowering& l, const Unit& u, bool back, std::int64_t r) {
   const DType type = l.stored(u.output);
   const Located x = l.read_dense(u.x, type), y = l.result(u);
   const Located& small = back ? y : x;  // (B, h, w, channels * r * r)
-  const ShuffleStep step{back, small.shape[0], small.shape[1], small.shape[2], small.shape[3] / (r * r), r, size_of(type)};
+  const ShuffleStep step{back, kernels::ShuffleOrder::channel_first, small.shape[0], small.shape[1], small.shape[2], small.shape[3] / (r * r), r, size_of(type)};
   l.emit(&u, u.name, {back ? "pixel_unshuffle" : "pixel_shuffle"}, step, {.in = {Lowering::at(x)}, .out = Lowering::at(y)}, y);
 }
 

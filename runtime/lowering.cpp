@@ -261,11 +261,15 @@ Plan Lowering::finish() {
     }
     for (; next < units_.size() && units_[next].position == static_cast<int>(n); ++next) {
       const Unit& u = units_[next];
+      const std::size_t first = plan_.report.steps.size();
       std::visit([&](const auto& op) { lower(*this, u, op); }, this->node(u).op);
       count_reads(u, -1);
       double flops = 0;
       for (int m : u.nodes) flops += op_flops(g.nodes[index(m)].op, input_types(g, g.nodes[index(m)]), type(g.nodes[index(m)].output));
-      plan_.report.steps.back().flops += flops;
+      // To the first step that is named after the unit: copies and casts before it are the plan's own.
+      auto& steps = plan_.report.steps;
+      const auto named = std::find_if(steps.begin() + static_cast<std::ptrdiff_t>(first), steps.end(), [&](const StepReport& r) { return r.node == u.node; });
+      (named != steps.end() ? *named : steps.back()).flops += flops;
     }
   }
   give_outputs();

@@ -110,6 +110,28 @@ TEST(Device, ProgramsOfOneExecutorSharePackedWeights) {
   EXPECT_LT(other->memory().weight_bytes, a->memory().weight_bytes * 3 / 5);
 }
 
+TEST(Device, ResolutionsShareConvolutionWeights) {
+  const Graph small = small_decoder(1, 32), large = small_decoder(1, 64);
+  const graph::Weights weights = draw_weights(small, false);
+  const auto executor = make_device_executor({.threads = 2});
+  const auto a = executor->compile(small, weights, {.precision = Precision::bf16});
+  const auto b = executor->compile(large, weights, {.precision = Precision::bf16});
+  EXPECT_EQ(a->memory().weight_bytes, b->memory().weight_bytes);
+  EXPECT_EQ(dynamic_cast<const DeviceProgram&>(*b).shared_weight_bytes(), b->memory().weight_bytes);
+}
+
+TEST(Device, ExplainsWhyBetterKernelsWereNotTaken) {
+  Builder b("g");
+  b.output("y", b.linear(b.input("x", {4, 8}), "fc", 8));
+  const PlanReport r = plan_report(b.finish(), {}, {.isa = Isa::scalar, .threads = 1});
+  EXPECT_EQ(r.steps[0].kernel, "gemm_f32_scalar");
+#if defined(__x86_64__)
+  const std::string why = cpu().avx2 ? "gemm_f32_avx2: capped at scalar" : "gemm_f32_avx2: this machine has no avx2";
+  EXPECT_NE(r.steps[0].refused.find(why), std::string::npos) << r.steps[0].refused;
+  EXPECT_NE(print_report(r).find(why), std::string::npos);
+#endif
+}
+
 TEST(Device, ReplacedWeightsAreNotTakenFromTheCache) {
   Builder b("g");
   b.output("y", b.linear(b.input("x", {1, 8}), "fc", 8, {.bias = false}));

@@ -172,7 +172,7 @@ void PoolStep::run(const StepContext& c) const noexcept {
 
 void ShuffleStep::run(const StepContext& c) const noexcept {
   const auto move = back ? kernels::pixel_unshuffle : kernels::pixel_shuffle;
-  move(batch, h, w, channels, r, kernels::ShuffleOrder::channel_first, c.in(0), c.out(), element_size, c.pool);
+  move(batch, h, w, channels, r, order, c.in(0), c.out(), element_size, c.pool);
 }
 
 }  // namespace thimble::runtime

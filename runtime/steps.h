@@ -196,6 +196,7 @@ struct PoolStep {  // x
 // (batch, h, w, channels * r * r) to (batch, h * r, w * r, channels), or back.
 struct ShuffleStep {  // x
   bool back;
+  kernels::ShuffleOrder order;
   std::int64_t batch, h, w, channels, r;
   std::size_t element_size;
   void run(const StepContext& c) const noexcept;

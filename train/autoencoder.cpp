@@ -213,6 +213,7 @@ LoopResult train_autoencoder(const AutoencoderTraining& o, const ProgressFn& pro
   const int side = o.crop > 0 ? o.crop : kSide;
   check_options(o, side);
   set_torch_threads(o.threads);
+  keep_freed_memory();
   const at::Device device = torch_device(o.device);
   const auto set = data::EmojiSet::open(o.data);
   const Sampler sampler(set->entries(), data::Split::train);

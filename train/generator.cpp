@@ -160,6 +160,7 @@ GeneratorTraining settle(GeneratorTraining o, const LatentCache& cache, const te
 
 LoopResult train_generator(const GeneratorTraining& given, const ProgressFn& progress, const CancelToken& cancel) {
   set_torch_threads(given.threads);
+  keep_freed_memory();
   const at::Device device = torch_device(given.device);
   const auto set = data::EmojiSet::open(given.data);
   const auto cache = std::make_shared<const LatentCache>(LatentCache::open(given.latents));
@@ -199,7 +200,12 @@ LoopResult train_generator(const GeneratorTraining& given, const ProgressFn& pro
     const at::NoGradGuard guard;
     FlowLoss mean;
     for (const GeneratorBatch& b : batches) {
-      mean.add(flow.run(flow.networks(o.batch, b.prompts.length), ema.average(), b, 0, o.batch), 1.0 / kValidationBatches);
+      const Networks& n = flow.networks(shards.batch(), b.prompts.length);
+      std::vector<FlowLoss> parts(static_cast<std::size_t>(shards.count()));
+      shards.each([&](int shard) {
+        parts[static_cast<std::size_t>(shard)] = flow.run(n, ema.average(), b, shard * shards.batch(), shards.batch());
+      });
+      for (const FlowLoss& p : parts) mean.add(p, 1.0 / (shards.count() * kValidationBatches));
     }
     return mean.total;
   };

@@ -8,41 +8,19 @@
 #include <cmath>
 #include <vector>
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define THIMBLE_CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define THIMBLE_CLONES
-#endif
+#include "train/rows.h"
 
 namespace thimble::train {
 namespace {
 
 constexpr std::int64_t kChunk = 512;  // positions or rows a chunk
 
-THIMBLE_CLONES void widen(const bf16* x, float* out, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) out[i] = std::bit_cast<float>(std::uint32_t{x[i].bits} << 16);
-}
-// NaN becomes some NaN or infinity: enough for training, which stops on either.
-THIMBLE_CLONES void narrow(const float* x, bf16* out, std::int64_t n) {
+// About `origin`, so that squares of a large mean do not drown a small variance.
+THIMBLE_CLONES void add_moments(const float* x, const float* origin, float* sum, float* squares, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) {
-    const std::uint32_t u = std::bit_cast<std::uint32_t>(x[i]);
-    out[i].bits = static_cast<std::uint16_t>((u + 0x7fffu + ((u >> 16) & 1)) >> 16);
-  }
-}
-const float* load(const float* x, float*, std::int64_t) { return x; }
-const float* load(const bf16* x, float* buffer, std::int64_t n) {
-  widen(x, buffer, n);
-  return buffer;
-}
-float* target(float* y, float*) { return y; }
-float* target(bf16*, float* buffer) { return buffer; }
-void store(float*, const float*, std::int64_t) {}
-void store(bf16* y, const float* buffer, std::int64_t n) { narrow(buffer, y, n); }
-
-THIMBLE_CLONES void add_moments(const float* x, float* sum, float* squares, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) {
-    sum[i] += x[i];
-    squares[i] += x[i] * x[i];
+    const float d = x[i] - origin[i];
+    sum[i] += d;
+    squares[i] += d * d;
   }
 }
 THIMBLE_CLONES void add_products(const float* x, const float* dy, float* dy_sum, float* product, std::int64_t n) {
@@ -132,21 +110,31 @@ template <class T>
 void group_norm_forward(const GroupNormShape& s, const T* x, const float* weight, const float* bias, T* y, float* mean,
                         float* rstd) noexcept {
   const std::int64_t c = s.channels, width = c / s.groups;
+  // Every picture's first position is the origin of its moments.
+  std::vector<float> origins(static_cast<std::size_t>(s.batch * c));
+  for (std::int64_t n = 0; n < s.batch; ++n) {
+    const float* first = load(x + n * s.positions * c, origins.data() + n * c, c);
+    if (first != origins.data() + n * c) std::copy_n(first, c, origins.data() + n * c);
+  }
   const auto sums = channel_sums(s, [&](std::int64_t at, float* sum, float* squares) {
     thread_local std::vector<float> buffer;
     buffer.resize(static_cast<std::size_t>(c));
-    add_moments(load(x + at, buffer.data(), c), sum, squares, c);
+    add_moments(load(x + at, buffer.data(), c), origins.data() + at / (s.positions * c) * c, sum, squares, c);
   });
   std::vector<float> a(static_cast<std::size_t>(s.batch * c)), b(a.size());
   const double count = static_cast<double>(width * s.positions);
   for (std::int64_t i = 0; i < s.batch * s.groups; ++i) {
     const std::int64_t n = i / s.groups, first = i % s.groups * width;
-    double sum = 0, squares = 0;
+    const auto channel_mean = [&](std::int64_t k) {
+      return static_cast<double>(origins[n * c + k]) + sums[n * 2 * c + k] / static_cast<double>(s.positions);
+    };
+    double m = 0, squares = 0;
+    for (std::int64_t k = first; k < first + width; ++k) m += channel_mean(k) / static_cast<double>(width);
     for (std::int64_t k = first; k < first + width; ++k) {
-      sum += sums[n * 2 * c + k];
-      squares += sums[n * 2 * c + c + k];
+      const double sum = sums[n * 2 * c + k], apart = channel_mean(k) - m;
+      squares += sums[n * 2 * c + c + k] - sum * sum / static_cast<double>(s.positions) + static_cast<double>(s.positions) * apart * apart;
     }
-    const double m = sum / count, variance = std::max(0.0, squares / count - m * m);
+    const double variance = std::max(0.0, squares / count);
     mean[i] = static_cast<float>(m);
     rstd[i] = static_cast<float>(1 / std::sqrt(variance + s.eps));
     for (std::int64_t k = first; k < first + width; ++k) {

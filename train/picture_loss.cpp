@@ -6,12 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define THIMBLE_CLONES __attribute__((target_clones("default", "arch=x86-64-v3")))
-#else
-#define THIMBLE_CLONES
-#endif
+#include "train/rows.h"
 
 namespace thimble::train {
 namespace {

@@ -22,28 +22,31 @@ Shards::Shards(const Parameters& parameters, int batch, int threads, const at::D
   }
 }
 
-void Shards::run(const std::function<void(int shard, const Parameters& parameters)>& work) {
-  if (count() == 1) {
-    work(0, aliases_[0]);
-  } else {
-    // Plain threads: a step takes a good part of a second, and a pool that spins would take the core from the others.
-    std::vector<std::exception_ptr> errors(aliases_.size());
-    std::vector<std::thread> threads;
-    for (int shard = 0; shard < count(); ++shard) {
-      threads.emplace_back([&, shard] {
-        at::set_num_threads(1);  // of this thread
-        try {
-          work(shard, aliases_[static_cast<std::size_t>(shard)]);
-        } catch (...) {
-          errors[static_cast<std::size_t>(shard)] = std::current_exception();
-        }
-      });
-    }
-    for (std::thread& t : threads) t.join();
-    for (const std::exception_ptr& error : errors) {
-      if (error) std::rethrow_exception(error);
-    }
+void Shards::each(const std::function<void(int shard)>& work) const {
+  if (count() == 1) return work(0);
+  // Plain threads: a step takes a good part of a second, and a pool that spins would take the core from the others.
+  const bool gradients = at::GradMode::is_enabled();  // is the thread's own
+  std::vector<std::exception_ptr> errors(aliases_.size());
+  std::vector<std::thread> threads;
+  for (int shard = 0; shard < count(); ++shard) {
+    threads.emplace_back([&, shard] {
+      at::set_num_threads(1);  // of this thread
+      const at::AutoGradMode mode(gradients);
+      try {
+        work(shard);
+      } catch (...) {
+        errors[static_cast<std::size_t>(shard)] = std::current_exception();
+      }
+    });
   }
+  for (std::thread& t : threads) t.join();
+  for (const std::exception_ptr& error : errors) {
+    if (error) std::rethrow_exception(error);
+  }
+}
+
+void Shards::run(const std::function<void(int shard, const Parameters& parameters)>& work) {
+  each([&](int shard) { work(shard, aliases_[static_cast<std::size_t>(shard)]); });
   const at::NoGradGuard guard;
   const double share = 1.0 / count();
   for (const auto& [name, master] : masters_) {

@@ -23,6 +23,9 @@ class Shards {
   // the masters' gradients are the means over shards. What work throws is thrown again.
   void run(const std::function<void(int shard, const Parameters& parameters)>& work);
 
+  // Calls work(shard) for all shards at once, each on a thread whose ATen runs alone.
+  void each(const std::function<void(int shard)>& work) const;
+
  private:
   const Parameters& masters_;
   std::vector<Parameters> aliases_;  // share the masters' memory, have gradients of their own

@@ -29,6 +29,10 @@ at::Device torch_device(const std::string& name);
 // Threads of ATen's CPU kernels; 0: all usable processors.
 void set_torch_threads(int threads);
 
+// Tells the C library to keep freed memory: training asks for the same tensors at every step, and getting fresh pages
+// from the system costs up to a tenth of it. Holds for the whole process.
+void keep_freed_memory();
+
 // Shares the bytes: valid while `view` is.
 at::Tensor borrow(const graph::TensorView& view);
 // Own copies.

@@ -1,8 +1,12 @@
 #include "train/torch_executor.h"
 
 #include <c10/core/InferenceMode.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <cstring>
+#include <limits>
 
 #include "base/threads.h"
 #include "graph/weights.h"
@@ -139,6 +143,14 @@ at::Device torch_device(const std::string& name) {
 }
 
 void set_torch_threads(int threads) { at::set_num_threads(threads > 0 ? threads : usable_processors()); }
+
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  ::mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+  ::mallopt(M_TOP_PAD, 64 << 20);
+#endif
+}
 
 at::Tensor borrow(const graph::TensorView& view) {
   return at::from_blob(const_cast<std::byte*>(view.data), view.type.shape, scalar_type(view.type.dtype));

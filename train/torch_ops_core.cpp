@@ -1,6 +1,7 @@
 // Elementwise ops, moves and reductions on ATen.
 #include <limits>
 
+#include "train/torch_layers.h"
 #include "train/torch_ops.h"
 
 namespace thimble::train {
@@ -48,9 +49,9 @@ at::Tensor apply_unary(graph::UnaryKind kind, const at::Tensor& x) {
     case tanh: return at::tanh(x);
     case sigmoid: return at::sigmoid(x);
     case relu: return at::relu(x);
-    case silu: return at::silu(x);
+    case silu: return train::silu(x);
     case gelu: return at::gelu(x, "none");
-    case gelu_tanh: return at::gelu(x, "tanh");
+    case gelu_tanh: return train::gelu_tanh(x);
     case softplus: return at::softplus(x);
     case hard_swish: return at::hardswish(x);
     case floor: return at::floor(x);

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <limits>
 
-#include "train/torch_norm.h"
+#include "train/torch_layers.h"
 #include "train/torch_ops.h"
 
 namespace thimble::train {
@@ -45,6 +45,8 @@ at::Tensor evaluate(const graph::MatMul& op, const OpArguments& args) {
   at::Tensor a = narrow(args[0], args), b = narrow(args[1], args);
   if (op.transpose_a) a = a.transpose(-2, -1);
   if (op.transpose_b) b = b.transpose(-2, -1);
+  // LibTorch sums small bf16 products in bf16 on the CPU.
+  if (a.scalar_type() == at::kBFloat16 && a.is_cpu()) return at::matmul(a.to(at::kFloat), b.to(at::kFloat)).to(at::kBFloat16);
   return at::matmul(a, b);
 }
 
@@ -123,8 +125,7 @@ at::Tensor evaluate(const graph::GroupNorm& op, const OpArguments& a) {
 }
 
 at::Tensor evaluate(const graph::Modulate&, const OpArguments& a) {
-  const at::Tensor& x = a[0];
-  return at::addcmul(a[1].to(x.scalar_type()), x, (a[2].to(at::kFloat) + 1).to(x.scalar_type()));
+  return modulate(a[0], a[1], a[2]);
 }
 
 at::Tensor evaluate(const graph::Attention& op, const OpArguments& a) {

@@ -56,15 +56,18 @@ void print_profile(const runtime::DeviceProgram& program) {
     all += static_cast<double>(ns[i]);
   }
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return ns[a] > ns[b]; });
-  fmt::print("{:>5} {:<34} {:<22} {:<28} {:>10} {:>7} {:>9}\n", "step", "op", "result", "kernel", "us", "share", "GFLOP/s");
+  fmt::print("{:>5} {:<34} {:<22} {:<28} {:>10} {:>7} {:>9}\n", "step", "op", "result", "kernel", "us", "share",
+             "GFLOP/s");
   for (const std::size_t i : order) {
     const double each = static_cast<double>(ns[i]) / runs;
-    fmt::print("{:>5} {:<34} {:<22} {:<28} {:>10.1f} {:>6.1f}% {:>9.1f}\n", i, steps[i].op, steps[i].output, steps[i].kernel,
-               each / 1e3, 100 * static_cast<double>(ns[i]) / std::max(all, 1.0), each > 0 ? steps[i].flops / each : 0);
+    fmt::print("{:>5} {:<34} {:<22} {:<28} {:>10.1f} {:>6.1f}% {:>9.1f}\n", i, steps[i].op, steps[i].output,
+               steps[i].kernel, each / 1e3, 100 * static_cast<double>(ns[i]) / std::max(all, 1.0),
+               each > 0 ? steps[i].flops / each : 0);
   }
 }
 
-Result measure(const Arguments& a, const api::InspectedGraph& g, const graph::Weights& weights, graph::Executor& executor) {
+Result measure(const Arguments& a, const api::InspectedGraph& g, const graph::Weights& weights,
+               graph::Executor& executor) {
   using Clock = std::chrono::steady_clock;
   const auto seconds = [](Clock::duration d) { return std::chrono::duration<double>(d).count(); };
   Result r{.part = g.name, .flops = graph::cost(g.graph).flops, .memory = {}};
@@ -125,15 +128,20 @@ void bench(const Arguments& a) {
                        {"gflop_per_second", r.gflops()},
                        {"peak_bytes", r.memory.peak_bytes()}});
     }
-    fmt::print("{}\n", Json{{"name", file.name}, {"executor", executor->name()}, {"precision", precision}, {"runs", a.runs}, {"parts", parts}}.dump(2));
+    fmt::print("{}\n", Json{{"name", file.name},
+                            {"executor", executor->name()},
+                            {"precision", precision},
+                            {"runs", a.runs},
+                            {"parts", parts}}
+                           .dump(2));
     return;
   }
   fmt::print("{} on {}, {}, {} runs\n", file.name, executor->name(), precision, a.runs);
-  fmt::print("{:<9} {:>10} {:>10} {:>10} {:>10} {:>9} {:>9} {:>10}\n", "part", "compile", "median", "p90", "least", "GFLOP",
-             "GFLOP/s", "peak");
+  fmt::print("{:<9} {:>10} {:>10} {:>10} {:>10} {:>9} {:>9} {:>10}\n", "part", "compile", "median", "p90", "least",
+             "GFLOP", "GFLOP/s", "peak");
   for (const Result& r : results) {
-    fmt::print("{:<9} {:>7.2f} ms {:>7.3f} ms {:>7.3f} ms {:>7.3f} ms {:>9.4f} {:>9.1f} {:>10}\n", r.part, r.compile * 1e3,
-               r.median * 1e3, r.p90 * 1e3, r.least * 1e3, r.flops / 1e9, r.gflops(),
+    fmt::print("{:<9} {:>7.2f} ms {:>7.3f} ms {:>7.3f} ms {:>7.3f} ms {:>9.4f} {:>9.1f} {:>10}\n", r.part,
+               r.compile * 1e3, r.median * 1e3, r.p90 * 1e3, r.least * 1e3, r.flops / 1e9, r.gflops(),
                human_bytes(static_cast<double>(r.memory.peak_bytes())));
   }
 }
@@ -143,7 +151,8 @@ void bench(const Arguments& a) {
 void add_bench_command(CLI::App& app) {
   auto* c = app.add_subcommand("bench", "time each part of a model on this machine");
   auto a = std::make_shared<Arguments>();
-  c->add_option("model", a->run.model, "model file, config (.json) or graph text; without weights random ones are drawn");
+  c->add_option("model", a->run.model,
+                "model file, config (.json) or graph text; without weights random ones are drawn");
   c->add_option("--part", a->part, "only this part: text, prompt, step, decoder, encoder");
   c->add_option("--runs", a->runs, "measured runs")->capture_default_str();
   c->add_option("--warmup", a->warmup, "runs before")->capture_default_str();

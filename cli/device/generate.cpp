@@ -38,20 +38,22 @@ void check_prompt(const std::string& prompt) {
     fail(ErrorKind::bad_input, "the prompt is empty; say what the picture should show");
   }
   if (prompt.size() > diffusion::kMaxPromptBytes) {
-    fail(ErrorKind::bad_input, "the prompt has {} bytes; at most {} are read", prompt.size(), diffusion::kMaxPromptBytes);
+    fail(ErrorKind::bad_input, "the prompt has {} bytes; at most {} are read", prompt.size(),
+         diffusion::kMaxPromptBytes);
   }
   with_context("in the prompt", [&] { text::check_utf8(prompt); });
 }
 
-Json report(const Arguments& a, api::Engine& engine, const diffusion::Generated& made, double write_seconds,
-            double total_seconds, const std::vector<std::string>& files) {
+OrderedJson report(const Arguments& a, api::Engine& engine, const diffusion::Generated& made, double write_seconds,
+                   double total_seconds, const std::vector<std::string>& files) {
   const diffusion::Timings& t = made.timings;
   const graph::MemoryReport m = engine.pipeline().memory();
   return {{"prompt", a.prompt},
           {"seed", a.seed},
           {"files", files},
           {"tokens_dropped", made.dropped.front()},
-          {"model", {{"name", engine.model().name()}, {"file", engine.model().source()}, {"sha256", engine.model().hash()}}},
+          {"model",
+           {{"name", engine.model().name()}, {"file", engine.model().source()}, {"sha256", engine.model().hash()}}},
           {"executor", engine.executor_name()},
           {"precision", graph::to_string(engine.precision())},
           {"sampler", made.sampler},
@@ -77,7 +79,8 @@ Json report(const Arguments& a, api::Engine& engine, const diffusion::Generated&
 void generate(Arguments& a) {
   const auto start = Clock::now();
   check_prompt(a.prompt);
-  if (a.count < 1 || a.count > 256) fail(ErrorKind::bad_input, "between 1 and 256 pictures are possible, {} were asked", a.count);
+  if (a.count < 1 || a.count > 256)
+    fail(ErrorKind::bad_input, "between 1 and 256 pictures are possible, {} were asked", a.count);
   const OutputPlan output = plan_output(a.output, a.count);  // refuses what cannot be written before work starts
 
   api::Engine engine(a.run.engine());
@@ -89,7 +92,8 @@ void generate(Arguments& a) {
     made = engine.generate(requests, a.generate, bar.fn(), &interrupt_token());
   }
   if (made.dropped.front() > 0) {
-    fmt::print(stderr, "thimble: warning: the prompt is too long: its last {} tokens were dropped, the model reads {}\n",
+    fmt::print(stderr,
+               "thimble: warning: the prompt is too long: its last {} tokens were dropped, the model reads {}\n",
                made.dropped.front(), engine.model().facts().text_buckets.back());
   }
   interrupt_token().throw_if_cancelled();
@@ -112,17 +116,23 @@ void add_generate_command(CLI::App& app) {
   c->add_option("-o,--output", a->output.path, "picture to write: .png, .webp or .jpg")->required();
   c->add_option("--seed", a->seed, "same seed, same picture; picture i of several has seed + i")->capture_default_str();
   c->add_option("--steps", a->generate.steps, "steps from noise to picture (default: the model's)");
-  c->add_option("--guidance", a->generate.guidance, "how strictly the text is followed; 1: no guidance (default: the model's)");
-  c->add_option("--sampler", a->generate.sampler, "euler, heun or dpmpp; ddim for models of other kinds (default: the model's)");
+  c->add_option("--guidance", a->generate.guidance,
+                "how strictly the text is followed; 1: no guidance (default: the model's)");
+  c->add_option("--sampler", a->generate.sampler,
+                "euler, heun or dpmpp; ddim for models of other kinds (default: the model's)");
   c->add_option("--count", a->count, "number of pictures; their files are numbered")->capture_default_str();
   c->add_flag("--grid", a->output.grid, "all pictures in one file");
-  c->add_option("--batch", a->generate.batch, "pictures that run together: faster, and more memory")->capture_default_str();
+  c->add_option("--batch", a->generate.batch, "pictures that run together: faster, and more memory")
+      ->capture_default_str();
   c->add_option("--guidance-low", a->generate.guidance_low, "guide only where the noise is above this, 0 to 1");
   c->add_option("--guidance-high", a->generate.guidance_high, "guide only where the noise is below this, 0 to 1");
-  c->add_option("--guidance-rescale", a->generate.guidance_rescale, "0 to 1: keeps strong guidance from burning colours");
+  c->add_option("--guidance-rescale", a->generate.guidance_rescale,
+                "0 to 1: keeps strong guidance from burning colours");
   c->add_option("--eta", a->generate.eta, "ddim: fresh noise at each step, 0 to 1")->capture_default_str();
-  auto* background = c->add_option("--background", a->output.background, "colour under the picture: white, black, gray, #rrggbb");
-  c->add_flag("--transparent", a->output.transparent, "keep transparency (the default, except for .jpg, which has none)")
+  auto* background =
+      c->add_option("--background", a->output.background, "colour under the picture: white, black, gray, #rrggbb");
+  c->add_flag("--transparent", a->output.transparent,
+              "keep transparency (the default, except for .jpg, which has none)")
       ->excludes(background);
   c->add_option("--model", a->run.model, "model file (default: $THIMBLE_MODEL, else the one that comes with Thimble)");
   add_run_options(*c, a->run);

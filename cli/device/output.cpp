@@ -17,8 +17,8 @@ struct Named {
   media::Rgb colour;
 };
 constexpr std::array kColours{
-    Named{"white", {255, 255, 255}}, Named{"black", {0, 0, 0}},    Named{"gray", {128, 128, 128}},
-    Named{"red", {255, 0, 0}},       Named{"green", {0, 128, 0}},  Named{"blue", {0, 0, 255}},
+    Named{"white", {255, 255, 255}}, Named{"black", {0, 0, 0}},   Named{"gray", {128, 128, 128}},
+    Named{"red", {255, 0, 0}},       Named{"green", {0, 128, 0}}, Named{"blue", {0, 0, 255}},
     Named{"yellow", {255, 255, 0}},
 };
 
@@ -48,7 +48,8 @@ media::Rgb parse_colour(const std::string& text) {
       return {part(0), part(1), part(2)};
     }
   }
-  fail(ErrorKind::bad_input, "'{}' is no colour: white, black, gray, red, green, blue, yellow, #rgb or #rrggbb was wanted", text);
+  fail(ErrorKind::bad_input,
+       "'{}' is no colour: white, black, gray, red, green, blue, yellow, #rgb or #rrggbb was wanted", text);
 }
 
 OutputPlan plan_output(const OutputOptions& options, int count) {
@@ -79,7 +80,8 @@ media::Image make_grid(const std::vector<media::Image>& images) {
   const int columns = static_cast<int>(std::ceil(std::sqrt(count))), rows = (count + columns - 1) / columns;
   const int w = images.front().width + kGap, h = images.front().height + kGap;
   media::Image grid(columns * w - kGap, rows * h - kGap, images.front().channels);
-  for (int i = 0; i < count; ++i) media::draw_over(grid, images[static_cast<std::size_t>(i)], i % columns * w, i / columns * h);
+  for (int i = 0; i < count; ++i)
+    media::draw_over(grid, images[static_cast<std::size_t>(i)], i % columns * w, i / columns * h);
   return grid;
 }
 
@@ -88,9 +90,9 @@ std::vector<std::string> write_output(const OutputPlan& plan, const std::vector<
   if (plan.grid) sheet.push_back(make_grid(images));
   const auto& pictures = plan.grid ? sheet : images;
   for (std::size_t i = 0; i < pictures.size(); ++i) {
-    const std::string bytes =
-        plan.background ? encode_image(media::composite(pictures[i], *plan.background), plan.format)
-                        : encode_image(pictures[i], plan.format);
+    const std::string bytes = plan.background
+                                  ? encode_image(media::composite(pictures[i], *plan.background), plan.format)
+                                  : encode_image(pictures[i], plan.format);
     write_file(plan.files[i], bytes);
   }
   return plan.files;

@@ -21,7 +21,8 @@ api::EngineOptions RunOptions::engine() const {
     if (!e.isa) fail(ErrorKind::bad_input, "there is no instruction set '{}'", isa);
   }
   if (!precision.empty()) {
-    if (precision != "f32" && precision != "bf16") fail(ErrorKind::bad_input, "precision is f32 or bf16, '{}' came", precision);
+    if (precision != "f32" && precision != "bf16")
+      fail(ErrorKind::bad_input, "precision is f32 or bf16, '{}' came", precision);
     e.precision = precision == "f32" ? graph::Precision::f32 : graph::Precision::bf16;
   }
   return e;

@@ -12,9 +12,9 @@ struct RunOptions {
   std::string model, isa, precision;
   int threads = 0;
 
-  api::EngineOptions engine() const;            // bad_input for names that are none
+  api::EngineOptions engine() const;  // bad_input for names that are none
   runtime::DeviceOptions device() const;
-  graph::Precision chosen_precision() const;    // the one asked for, else what suits the ISA
+  graph::Precision chosen_precision() const;  // the one asked for, else what suits the ISA
 };
 
 // --threads, --isa, --precision.

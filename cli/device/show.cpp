@@ -9,6 +9,7 @@
 #include "base/progress.h"
 #include "cli/device/commands.h"
 #include "cli/device/run_options.h"
+#include "diffusion/samplers/sampler.h"
 #include "graph/cost.h"
 #include "graph/text.h"
 
@@ -52,7 +53,8 @@ std::int64_t all_parameters(const api::Inspected& file) {
 
 void print_nodes(const Row& row) {
   const graph::Graph& g = row.graph->graph;
-  fmt::print("{:>5}  {:<22} {:<22} {:>12} {:>10} {:>10}  {}\n", "node", "op", "result", "parameters", "MFLOP", "moved", "weights");
+  fmt::print("{:>5}  {:<22} {:<22} {:>12} {:>10} {:>10}  {}\n", "node", "op", "result", "parameters", "MFLOP", "moved",
+             "weights");
   for (std::size_t i = 0; i < g.nodes.size(); ++i) {
     const graph::Node& n = g.nodes[i];
     const graph::NodeCost& c = row.cost.nodes[i];
@@ -60,26 +62,56 @@ void print_nodes(const Row& row) {
     for (const graph::ValueId id : n.inputs) {
       if (g.value(id).kind == graph::ValueKind::parameter) names += (names.empty() ? "" : " ") + g.value(id).name;
     }
-    fmt::print("{:>5}  {:<22} {:<22} {:>12} {:>10.3f} {:>10}  {}\n", i, graph::op_name(n.op), graph::to_string(g.type(n.output)),
-               c.parameters, c.flops / 1e6, human_bytes(c.activation_bytes), names);
+    fmt::print("{:>5}  {:<22} {:<22} {:>12} {:>10.3f} {:>10}  {}\n", i, graph::op_name(n.op),
+               graph::to_string(g.type(n.output)), c.parameters, c.flops / 1e6, human_bytes(c.activation_bytes), names);
   }
 }
 
+// What one picture takes with the model's own settings: every part as often as it runs, encoder left out. All programs
+// are kept, so their bytes add up.
+struct Picture {
+  int calls = 0;
+  double flops = 0;
+  graph::MemoryReport memory;
+};
+
+Picture one_picture(const diffusion::Facts& facts, const std::vector<Row>& rows) {
+  Picture p;
+  const diffusion::Schedule schedule(facts.schedule);
+  p.calls = diffusion::make_sampler(facts.sampler, schedule.levels(facts.steps), {.prediction = facts.prediction}, 1)
+                ->calls();
+  for (const Row& r : rows) {
+    if (r.graph->name == "encoder") continue;
+    p.flops += r.cost.flops * (r.graph->name == "step" ? p.calls : 1);
+    p.memory.weight_bytes += r.plan.memory.weight_bytes;
+    p.memory.activation_bytes += r.plan.memory.activation_bytes;
+    p.memory.scratch_bytes += r.plan.memory.scratch_bytes;
+  }
+  return p;
+}
+
 void print_summary(const api::Inspected& file, const std::vector<Row>& rows) {
-  fmt::print("{} {}: {} parameters, {} on disk", file.kind, file.name, human_count(static_cast<double>(all_parameters(file))),
-             bytes(file.file_bytes));
+  fmt::print("{} {}: {} parameters, {} on disk", file.kind, file.name,
+             human_count(static_cast<double>(all_parameters(file))), bytes(file.file_bytes));
   fmt::print("{}\n", file.licence.empty() ? "" : ", licence " + file.licence);
   if (!file.description.empty()) fmt::print("{}\n", file.description);
   if (!file.pipeline.is_null()) fmt::print("pipeline {}\n", file.pipeline.dump());
   fmt::print("plans for {}\n\n", rows.front().plan.executor);
-  fmt::print("{:<9} {:<24} {:>10} {:>9} {:>10} {:>12} {:>9} {:>9}  {}\n", "part", "runs", "parameters", "GFLOP", "weights",
-             "activations", "scratch", "peak", "inputs");
+  fmt::print("{:<9} {:<24} {:>10} {:>9} {:>10} {:>12} {:>9} {:>9}  {}\n", "part", "runs", "parameters", "GFLOP",
+             "weights", "activations", "scratch", "peak", "inputs");
   for (const Row& r : rows) {
     const graph::MemoryReport& m = r.plan.memory;
     fmt::print("{:<9} {:<24} {:>10} {:>9.4f} {:>10} {:>12} {:>9} {:>9}  {}\n", r.graph->name, r.graph->when,
                human_count(static_cast<double>(r.cost.parameters)), r.cost.flops / 1e9, bytes(m.weight_bytes),
                bytes(m.activation_bytes), bytes(m.scratch_bytes), bytes(m.peak_bytes()), input_list(r.graph->graph));
   }
+  if (file.pipeline.is_null() || rows.size() != file.graphs.size()) return;
+  const diffusion::Facts facts = diffusion::facts_from_json(file.pipeline, "pipeline");
+  const Picture p = one_picture(facts, rows);
+  fmt::print(
+      "\none picture: {} steps of {} are {} runs of the step, {:.3f} GFLOP; weights {}, activations {}, peak {}\n",
+      facts.steps, facts.sampler, p.calls, p.flops / 1e9, bytes(p.memory.weight_bytes),
+      bytes(p.memory.activation_bytes), bytes(p.memory.peak_bytes()));
 }
 
 Json node_json(const Row& row) {
@@ -132,7 +164,8 @@ void show(const Arguments& a) {
   const runtime::DeviceOptions device = a.run.device();
   const graph::CompileOptions compile{.precision = a.run.chosen_precision()};
   std::vector<Row> rows;
-  for (const auto* g : chosen) rows.push_back({g, graph::cost(g->graph), runtime::plan_report(g->graph, compile, device)});
+  for (const auto* g : chosen)
+    rows.push_back({g, graph::cost(g->graph), runtime::plan_report(g->graph, compile, device)});
   if (a.json) return print_json(file, rows, a.nodes);
   print_summary(file, rows);
   for (const Row& r : rows) {

@@ -17,6 +17,7 @@
 #include "train/generator.h"
 #include "train/latents.h"
 #include "train/pca.h"
+#include "train/scorer.h"
 #include "train/tokenizer.h"
 
 namespace thimble::cli {
@@ -137,6 +138,30 @@ void add_latents(CLI::App& train) {
     } else {
       fmt::print("{} pictures in {}\n", count, o->out.string());
     }
+  });
+}
+
+void add_scorer(CLI::App& train) {
+  auto* c = train.add_subcommand("scorer", "the contrastive picture-caption scorer that thimble evaluate measures with");
+  auto o = std::make_shared<train::ScorerTraining>();
+  auto common = std::make_shared<Common>();
+  common->schedule = "cosine";
+  c->add_option("--data", o->data, "packed data set")->required()->check(CLI::ExistingFile);
+  c->add_option("--tokenizer", o->tokenizer, "JSON (thimble train tokenizer)")->required()->check(CLI::ExistingFile);
+  c->add_option("--model", o->output, "the scorer's model file, written at every checkpoint")->required();
+  add_loop_options(*c, o->loop);
+  c->add_flag("--resume", o->resume, "go on from the run folder's newest checkpoint");
+  c->add_option("--batch", o->batch, "pictures a step, all of different families")->capture_default_str();
+  c->add_option("--ema", o->ema, "decay of the averaged weights")->capture_default_str();
+  c->add_option("--seed", o->seed, "of weights and batches")->capture_default_str();
+  add_common_options(*c, *common, o->schedule, o->device, o->threads);
+  c->footer("Example: thimble train scorer --data emoji.pack --tokenizer tokenizer.json --out runs/scorer --model scorer.safetensors"
+            " --minutes 20");
+  c->callback([o, common] {
+    o->schedule.kind = train::schedule_from_string(common->schedule);
+    o->precision = precision_of(common->precision);
+    TrainingProgress progress("scorer");
+    report(train::train_scorer(*o, progress.fn(), interrupt_token()), o->loop.run_dir, common->json);
   });
 }
 
@@ -263,12 +288,13 @@ void add_export(CLI::App& train) {
 }  // namespace
 
 void add_train_command(CLI::App& app) {
-  auto* train = app.add_subcommand("train", "train the emoji models: autoencoder, then latents, tokenizer, generator");
+  auto* train = app.add_subcommand("train", "train the emoji models: autoencoder, then latents, tokenizer, generator; and the scorer");
   train->require_subcommand(1);
   add_autoencoder(*train);
   add_latents(*train);
   add_tokenizer(*train);
   add_generator(*train);
+  add_scorer(*train);
   add_pca(*train);
   add_export(*train);
 }

@@ -1,5 +1,5 @@
-// DDIM (Song et al. 2021, equations 12 and 16): the estimate of the clean picture is mixed anew with the estimated noise,
-// of which eta replaces a part by fresh noise.
+// DDIM (Song et al. 2021, equations 12 and 16): the estimate of the clean picture is mixed anew with the estimated
+// noise, of which eta replaces a part by fresh noise.
 #include <algorithm>
 #include <cmath>
 

@@ -1,6 +1,6 @@
-// DPM-Solver++(2M) (Lu et al. 2022, algorithm 2): the clean picture is extrapolated linearly in lambda = log(alpha / sigma)
-// from the present and the former estimate. Second order with one evaluation a step; the first step has no former
-// estimate and the last one goes to infinite lambda, so both are of first order.
+// DPM-Solver++(2M) (Lu et al. 2022, algorithm 2): the clean picture is extrapolated linearly in lambda = log(alpha /
+// sigma) from the present and the former estimate. Second order with one evaluation a step; the first step has no
+// former estimate and the last one goes to infinite lambda, so both are of first order.
 #include <cmath>
 
 #include "diffusion/samplers/all.h"

@@ -34,8 +34,8 @@ Sampler::Sampler(std::vector<NoiseLevel> levels, const SamplerOptions& options)
 
 std::span<const SamplerInfo> samplers() { return kSamplers; }
 
-std::unique_ptr<Sampler> make_sampler(std::string_view name, std::vector<NoiseLevel> levels, const SamplerOptions& options,
-                                      std::size_t elements) {
+std::unique_ptr<Sampler> make_sampler(std::string_view name, std::vector<NoiseLevel> levels,
+                                      const SamplerOptions& options, std::size_t elements) {
   const bool flow = options.prediction == Prediction::flow;
   std::string fitting;
   for (std::size_t i = 0; i < kSamplers.size(); ++i) {

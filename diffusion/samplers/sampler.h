@@ -46,8 +46,8 @@ class Sampler {
 
 // bad_input naming the samplers there are when `name` is none, or does not fit the prediction; `elements` is the
 // latent's size.
-std::unique_ptr<Sampler> make_sampler(std::string_view name, std::vector<NoiseLevel> levels, const SamplerOptions& options,
-                                      std::size_t elements);
+std::unique_ptr<Sampler> make_sampler(std::string_view name, std::vector<NoiseLevel> levels,
+                                      const SamplerOptions& options, std::size_t elements);
 
 struct SamplerInfo {
   std::string_view name, summary;

@@ -32,9 +32,13 @@ struct Bytes16 {
 void order_by_target(Space& space) {
   int order[kStridedRank];
   std::iota(order, order + space.rank, 0);
-  std::stable_sort(order, order + space.rank, [&](int a, int b) {
-    return std::abs(space.strides[1][a]) > std::abs(space.strides[1][b]);
-  });
+  // By insertion: a handful of axes, and std::stable_sort would allocate.
+  for (int k = 1; k < space.rank; ++k) {
+    const int axis = order[k];
+    int at = k;
+    for (; at > 0 && std::abs(space.strides[1][order[at - 1]]) < std::abs(space.strides[1][axis]); --at) order[at] = order[at - 1];
+    order[at] = axis;
+  }
   const Space old = space;
   for (int k = 0; k < space.rank; ++k) {
     space.shape[k] = old.shape[order[k]];

@@ -1,5 +1,5 @@
-// Bad arguments and files: status 2, one line on standard error that says what is wrong, nothing on standard output, and
-// nothing left behind.
+// Bad arguments and files: status 2, one line on standard error that says what is wrong, nothing on standard output,
+// and nothing left behind.
 #include <gtest/gtest.h>
 
 #include "base/file.h"
@@ -129,10 +129,12 @@ TEST(BadInput, GraphTexts) {
     write_file("bad.graph", text);
     expect_refused(here, {"show", "bad.graph"}, part);
   };
-  refused("graph \"g\" {\n input %x: f32[2,3]\n %1 = unary(%2) {kind=relu} : f32[2,3]\n %2 = unary(%1) {kind=relu} : "
-          "f32[2,3]\n output \"y\" = %2\n}\n",
+  refused(
+      "graph \"g\" {\n input %x: f32[2,3]\n %1 = unary(%2) {kind=relu} : f32[2,3]\n %2 = unary(%1) {kind=relu} : "
+      "f32[2,3]\n output \"y\" = %2\n}\n",
+      "line 3");
+  refused("graph \"g\" {\n input %x: f32[2,3]\n %1 = unary(%x) {kind=relu} : f32[9,9]\n output \"y\" = %1\n}\n",
           "line 3");
-  refused("graph \"g\" {\n input %x: f32[2,3]\n %1 = unary(%x) {kind=relu} : f32[9,9]\n output \"y\" = %1\n}\n", "line 3");
   refused("graph \"g\" {\n input %x: f32[2,3]\n %1 = conjure(%x) : f32[2,3]\n output \"y\" = %1\n}\n", "conjure");
 }
 

@@ -40,8 +40,8 @@ TEST(Generate, SeveralPicturesAreNumberedOrInAGrid) {
   run_program({"generate", "a red heart", "-o", "second.png", "--seed", "6"});
   EXPECT_EQ(read_file("h-2.png"), read_file("second.png"));
 
-  const Ran grid = run_program(
-      {"generate", "a red heart", "-o", "g.png", "--count", "3", "--seed", "5", "--grid", "--batch", "2"});
+  const Ran grid =
+      run_program({"generate", "a red heart", "-o", "g.png", "--count", "3", "--seed", "5", "--grid", "--batch", "2"});
   EXPECT_EQ(grid.out, "g.png\n");
   const media::Image sheet = media::read_image("g.png");
   EXPECT_EQ(sheet.width, 2 * 32 + 4);
@@ -134,7 +134,8 @@ TEST(Bench, TimesEveryPart) {
   const Ran profile = run_program({"bench", "--runs", "2", "--part", "decoder", "--profile"});
   EXPECT_EQ(profile.status, 0) << profile.err;
   EXPECT_NE(profile.out.find("share"), std::string::npos);
-  write_file("config.json", R"({"type":"autoencoder","image_channels":4,"patch":4,"channels":[8,8],"encoder_blocks":[0,1],
+  write_file("config.json",
+             R"({"type":"autoencoder","image_channels":4,"patch":4,"channels":[8,8],"encoder_blocks":[0,1],
                                 "decoder_blocks":[1,1],"latent_channels":4})");
   EXPECT_EQ(run_program({"bench", "config.json", "--size", "32", "--runs", "1"}).status, 0);
 }

@@ -49,17 +49,23 @@ Json tiny_model_header(const TinyModelOptions& options) {
                                        .ffn_ratio = 2,
                                        .max_length = 32,
                                        .out_width = 16};
-  const models::DitConfig dit{
-      .latent_channels = 4, .grid = 4, .patch = 1, .width = 16, .depth = 2, .heads = 2, .ffn_ratio = 2, .text_width = 16};
+  const models::DitConfig dit{.latent_channels = 4,
+                              .grid = 4,
+                              .patch = 1,
+                              .width = 16,
+                              .depth = 2,
+                              .heads = 2,
+                              .ffn_ratio = 2,
+                              .text_width = 16};
   const Json header{{"format_version", formats::kModelFormatVersion},
-          {"name", "tiny"},
-          {"licence", "Apache-2.0"},
-          {"parts",
-           {{diffusion::kTextPart, {{"config", models::to_json(text)}}},
-            {diffusion::kDenoiserPart, {{"config", models::to_json(dit)}}},
-            {diffusion::kAutoencoderPart, {{"config", models::to_json(autoencoder)}}}}},
-          {"pipeline", diffusion::to_json(options.facts)},
-          {"tokenizer", tokenizer.to_json()}};
+                    {"name", "tiny"},
+                    {"licence", "Apache-2.0"},
+                    {"parts",
+                     {{diffusion::kTextPart, {{"config", models::to_json(text)}}},
+                      {diffusion::kDenoiserPart, {{"config", models::to_json(dit)}}},
+                      {diffusion::kAutoencoderPart, {{"config", models::to_json(autoencoder)}}}}},
+                    {"pipeline", diffusion::to_json(options.facts)},
+                    {"tokenizer", tokenizer.to_json()}};
   return parse_json(header.dump(), "header");  // numbers typed as a reader of files sees them
 }
 

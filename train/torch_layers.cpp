@@ -1,5 +1,6 @@
-#include "train/torch_norm.h"
+#include "train/torch_layers.h"
 
+#include "train/elementwise_kernels.h"
 #include "train/norm_kernels.h"
 
 namespace thimble::train {
@@ -102,11 +103,75 @@ class RowNormFunction : public torch::autograd::Function<RowNormFunction> {
   }
 };
 
+class GateFunction : public torch::autograd::Function<GateFunction> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& input, std::int64_t gate) {
+    const at::Tensor x = input.contiguous();
+    at::Tensor y = at::empty_like(x);
+    by_type(x, [&]<class T>(T) { gate_forward(static_cast<Gate>(gate), data<T>(x), data<T>(y), x.numel()); });
+    context->save_for_backward({x});
+    context->saved_data["gate"] = gate;
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const at::Tensor x = context->get_saved_variables()[0];
+    const at::Tensor dy = gradients[0].to(x.scalar_type()).contiguous();
+    at::Tensor dx = at::empty_like(x);
+    const auto gate = static_cast<Gate>(context->saved_data["gate"].toInt());
+    by_type(x, [&]<class T>(T) { gate_backward(gate, data<T>(x), data<T>(dy), data<T>(dx), x.numel()); });
+    return {dx, at::Tensor()};
+  }
+};
+
+class ModulateFunction : public torch::autograd::Function<ModulateFunction> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& input, const at::Tensor& shift_in,
+                            const at::Tensor& scale_in) {
+    const at::Tensor x = input.contiguous(), shift = as_f32(shift_in), scale = as_f32(scale_in);
+    at::Tensor y = at::empty_like(x);
+    by_type(x, [&]<class T>(T) { modulate_forward(shape_of(x), data<T>(x), floats(shift), floats(scale), data<T>(y)); });
+    context->save_for_backward({x, scale});
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const at::Tensor &x = saved[0], &scale = saved[1];
+    const at::Tensor dy = gradients[0].to(x.scalar_type()).contiguous();
+    at::Tensor dx = at::empty_like(x), dshift = at::empty_like(scale), dscale = at::empty_like(scale);
+    by_type(x, [&]<class T>(T) {
+      modulate_backward(shape_of(x), data<T>(x), data<T>(dy), floats(scale), data<T>(dx), floats(dshift), floats(dscale));
+    });
+    return {dx, dshift, dscale};
+  }
+
+ private:
+  static ModulateShape shape_of(const at::Tensor& x) { return {x.size(0), x.size(1), x.size(2)}; }
+};
+
+bool has_kernels(const at::Tensor& x) {
+  return x.device().is_cpu() && (x.scalar_type() == at::kBFloat16 || x.scalar_type() == at::kFloat);
+}
+
 }  // namespace
+
+at::Tensor gelu_tanh(const at::Tensor& x) {
+  return has_kernels(x) ? GateFunction::apply(x, static_cast<std::int64_t>(Gate::gelu_tanh)) : at::gelu(x, "tanh");
+}
+at::Tensor silu(const at::Tensor& x) {
+  return has_kernels(x) ? GateFunction::apply(x, static_cast<std::int64_t>(Gate::silu)) : at::silu(x);
+}
+
+at::Tensor modulate(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale) {
+  const bool plain = shift.sizes() == scale.sizes() && shift.size(0) == x.size(0) && shift.size(1) == 1;
+  if (has_kernels(x) && plain) return ModulateFunction::apply(x, shift, scale);
+  return at::addcmul(shift.to(x.scalar_type()), x, (scale.to(at::kFloat) + 1).to(x.scalar_type()));
+}
 
 at::Tensor group_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, std::int64_t groups,
                       double eps) {
-  if (x.device().is_cpu()) return GroupNormFunction::apply(x, weight, bias, groups, eps);
+  if (has_kernels(x)) return GroupNormFunction::apply(x, weight, bias, groups, eps);
   const at::Tensor planes = x.to(at::kFloat).movedim(-1, 1);
   return at::group_norm(planes, groups, weight.to(at::kFloat), bias.to(at::kFloat), eps)
       .movedim(1, -1)
@@ -114,7 +179,7 @@ at::Tensor group_norm(const at::Tensor& x, const at::Tensor& weight, const at::T
 }
 
 at::Tensor row_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool centre, double eps) {
-  if (x.device().is_cpu()) return RowNormFunction::apply(x, maybe(weight), maybe(bias), centre, eps);
+  if (has_kernels(x)) return RowNormFunction::apply(x, maybe(weight), maybe(bias), centre, eps);
   const at::Tensor wide = x.to(at::kFloat);
   at::Tensor y;
   if (centre) {

@@ -1,4 +1,4 @@
-// Normalisations with gradients for ATen tensors. On the CPU own channels-last kernels with f32 statistics run, since
+// Normalisations, modulation and gated activations with gradients for ATen tensors. On the CPU own channels-last kernels with f32 statistics run, since
 // LibTorch 1.13 sums gradients of bf16 norms in bf16; elsewhere they are composed from ATen ops in f32.
 #pragma once
 
@@ -11,5 +11,10 @@ at::Tensor group_norm(const at::Tensor& x, const at::Tensor& weight, const at::T
                       double eps);
 // Over the last axis; `centre` subtracts the mean (layer norm), else RMS norm.
 at::Tensor row_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool centre, double eps);
+
+// x (B, T, C), shift and scale (B, 1, C): x * (1 + scale) + shift.
+at::Tensor modulate(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale);
+at::Tensor gelu_tanh(const at::Tensor& x);
+at::Tensor silu(const at::Tensor& x);
 
 }  // namespace thimble::train
