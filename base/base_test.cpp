@@ -44,14 +44,15 @@ TEST(DType, EveryF16SurvivesARoundTrip) {
     ASSERT_EQ(to_f16(v).bits, h.bits) << b;
   }
   EXPECT_EQ(to_f16(65520.0f).bits, 0x7c00);
-  EXPECT_EQ(to_f16(0x1p-25f).bits, 0);         // a tie with zero, to even
+  EXPECT_EQ(to_f16(0x1p-25f).bits, 0);  // a tie with zero, to even
   EXPECT_EQ(to_f16(0x1.8p-25f).bits, 1);
 }
 
 // Known answers of the Random123 distribution for philox4x32-10.
 TEST(Rng, PhiloxKnownAnswers) {
   EXPECT_EQ(philox(0, 0, 0), (std::array<std::uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
-  EXPECT_EQ(philox(~0ull, ~0ull, ~0ull), (std::array<std::uint32_t, 4>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
+  EXPECT_EQ(philox(~0ull, ~0ull, ~0ull),
+            (std::array<std::uint32_t, 4>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
 }
 
 TEST(Rng, NormalsHaveTheRightMoments) {

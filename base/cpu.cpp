@@ -20,9 +20,15 @@ namespace thimble {
 namespace {
 
 constexpr std::array<std::pair<Isa, std::string_view>, 9> kNames{{
-    {Isa::scalar, "scalar"}, {Isa::neon, "neon"}, {Isa::neon_dot, "neon_dot"}, {Isa::neon_i8mm, "neon_i8mm"},
-    {Isa::avx2, "avx2"}, {Isa::avx512, "avx512"}, {Isa::avx512_vnni, "avx512_vnni"},
-    {Isa::avx512_bf16, "avx512_bf16"}, {Isa::amx, "amx"},
+    {Isa::scalar, "scalar"},
+    {Isa::neon, "neon"},
+    {Isa::neon_dot, "neon_dot"},
+    {Isa::neon_i8mm, "neon_i8mm"},
+    {Isa::avx2, "avx2"},
+    {Isa::avx512, "avx512"},
+    {Isa::avx512_vnni, "avx512_vnni"},
+    {Isa::avx512_bf16, "avx512_bf16"},
+    {Isa::amx, "amx"},
 }};
 
 std::size_t read_cache_size(int index, std::size_t fallback) {
@@ -145,7 +151,9 @@ Isa best_isa() {
     Isa cap = Isa::amx;
     if (const char* wanted = std::getenv("THIMBLE_ISA"); wanted != nullptr && *wanted != 0) {
       const auto parsed = isa_from_string(wanted);
-      if (!parsed) fail(ErrorKind::bad_input, "THIMBLE_ISA={} is not an ISA: try scalar, avx2, avx512, avx512_bf16, amx or neon", wanted);
+      if (!parsed)
+        fail(ErrorKind::bad_input, "THIMBLE_ISA={} is not an ISA: try scalar, avx2, avx512, avx512_bf16, amx or neon",
+             wanted);
       cap = *parsed;
     }
     Isa found = Isa::scalar;

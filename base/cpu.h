@@ -18,13 +18,13 @@ std::optional<Isa> isa_from_string(std::string_view name);
 
 struct CpuInfo {
   std::string model;
-  bool avx2 = false;         // AVX2 + FMA + F16C
-  bool avx_vnni = false;     // 256-bit VNNI without AVX-512
-  bool avx512 = false;       // F, BW, VL, DQ, CD
+  bool avx2 = false;      // AVX2 + FMA + F16C
+  bool avx_vnni = false;  // 256-bit VNNI without AVX-512
+  bool avx512 = false;    // F, BW, VL, DQ, CD
   bool avx512_vnni = false;
   bool avx512_bf16 = false;
   bool avx512_fp16 = false;
-  bool amx_int8 = false;     // includes the kernel's permission for tile data
+  bool amx_int8 = false;  // includes the kernel's permission for tile data
   bool amx_bf16 = false;
   bool neon = false;
   bool neon_dot = false;

@@ -10,9 +10,15 @@ namespace thimble {
 namespace {
 
 constexpr std::array<std::pair<DType, std::string_view>, 9> kNames{{
-    {DType::f32, "f32"}, {DType::bf16, "bf16"}, {DType::f16, "f16"},
-    {DType::f64, "f64"}, {DType::i32, "i32"},   {DType::i64, "i64"},
-    {DType::i8, "i8"},   {DType::u8, "u8"},     {DType::boolean, "bool"},
+    {DType::f32, "f32"},
+    {DType::bf16, "bf16"},
+    {DType::f16, "f16"},
+    {DType::f64, "f64"},
+    {DType::i32, "i32"},
+    {DType::i64, "i64"},
+    {DType::i8, "i8"},
+    {DType::u8, "u8"},
+    {DType::boolean, "bool"},
 }};
 
 template <class T>
@@ -92,7 +98,7 @@ f16 to_f16(float v) {
   const std::uint32_t a = u & 0x7fffffffu;
   if (a > 0x7f800000u) return {static_cast<std::uint16_t>(sign | 0x7e00u)};
   if (a >= 0x477ff000u) return {static_cast<std::uint16_t>(sign | 0x7c00u)};  // rounds past 65504
-  if (a < 0x38800000u) {                                                     // below 2^-14: subnormal
+  if (a < 0x38800000u) {                                                      // below 2^-14: subnormal
     const float scaled = std::bit_cast<float>(a) * 0x1p24f;
     auto m = static_cast<std::uint32_t>(scaled);
     const float rest = scaled - static_cast<float>(m);

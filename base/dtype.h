@@ -12,7 +12,7 @@ namespace thimble {
 
 enum class DType : std::uint8_t { f32, bf16, f16, f64, i32, i64, i8, u8, boolean };
 
-std::string_view to_string(DType type);                       // "f32", "bf16", ..., "bool"
+std::string_view to_string(DType type);  // "f32", "bf16", ..., "bool"
 std::optional<DType> dtype_from_string(std::string_view name);
 
 constexpr std::size_t size_of(DType type) {

@@ -14,8 +14,7 @@ std::string_view to_string(ErrorKind kind) {
   return "error";
 }
 
-Error::Error(ErrorKind kind, std::string message)
-    : kind_(kind), message_(std::move(message)), what_(message_) {}
+Error::Error(ErrorKind kind, std::string message) : kind_(kind), message_(std::move(message)), what_(message_) {}
 
 Error& Error::add_context(std::string line) {
   context_.push_back(std::move(line));

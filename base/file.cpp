@@ -96,7 +96,8 @@ void AtomicFile::write(const void* data, std::size_t bytes) {
   while (bytes != 0) {
     const ssize_t n = ::write(fd_, p, bytes);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail(ErrorKind::io, "cannot write {}: {} (the former file, if any, is unchanged)", path_.string(), reason());
+    if (n < 0)
+      fail(ErrorKind::io, "cannot write {}: {} (the former file, if any, is unchanged)", path_.string(), reason());
     p += n;
     bytes -= static_cast<std::size_t>(n);
     written_ += static_cast<std::size_t>(n);

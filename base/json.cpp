@@ -9,7 +9,8 @@ namespace thimble {
 namespace {
 
 const Json& find(const Json& object, std::string_view key, std::string_view what, const char* wanted) {
-  if (!object.is_object()) fail(ErrorKind::bad_file, "{}: an object was wanted around key '{}', found {}", what, key, object.type_name());
+  if (!object.is_object())
+    fail(ErrorKind::bad_file, "{}: an object was wanted around key '{}', found {}", what, key, object.type_name());
   const auto it = object.find(std::string(key));
   if (it == object.end()) fail(ErrorKind::bad_file, "{}: key '{}' is missing, {} was wanted", what, key, wanted);
   return *it;

@@ -14,13 +14,14 @@
 namespace thimble {
 namespace {
 
-constexpr std::size_t kMapFrom = 1 << 20;   // smaller buffers come from the heap
+constexpr std::size_t kMapFrom = 1 << 20;  // smaller buffers come from the heap
 constexpr std::size_t kHugeFrom = 4 << 20;
 
 std::size_t status_field(const char* field) {
   std::ifstream in("/proc/self/status");
   for (std::string line; std::getline(in, line);) {
-    if (line.starts_with(field)) return std::strtoull(line.c_str() + std::char_traits<char>::length(field), nullptr, 10) << 10;
+    if (line.starts_with(field))
+      return std::strtoull(line.c_str() + std::char_traits<char>::length(field), nullptr, 10) << 10;
   }
   return 0;
 }

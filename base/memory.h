@@ -20,9 +20,13 @@ class Buffer {
   std::size_t size() const { return bytes_; }
 
   template <class T>
-  std::span<T> as() { return {reinterpret_cast<T*>(data_), bytes_ / sizeof(T)}; }
+  std::span<T> as() {
+    return {reinterpret_cast<T*>(data_), bytes_ / sizeof(T)};
+  }
   template <class T>
-  std::span<const T> as() const { return {reinterpret_cast<const T*>(data_), bytes_ / sizeof(T)}; }
+  std::span<const T> as() const {
+    return {reinterpret_cast<const T*>(data_), bytes_ / sizeof(T)};
+  }
 
  private:
   std::byte* data_ = nullptr;

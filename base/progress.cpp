@@ -39,7 +39,8 @@ void ProgressBar::update(std::int64_t done, std::int64_t total, const std::strin
   constexpr int kWidth = 24;
   std::string bar;
   for (int i = 0; i < kWidth; ++i) bar += i < fraction * kWidth ? '#' : '.';
-  const std::string left = rate > 0 && done < total ? human_time(static_cast<double>(total - done) / rate) + " left" : "";
+  const std::string left =
+      rate > 0 && done < total ? human_time(static_cast<double>(total - done) / rate) + " left" : "";
   fmt::print(stderr, "\r\033[K{} [{}] {}/{} {} {}", title_, bar, done, total, left, note);
   std::fflush(stderr);
   drawn_ = true;

@@ -27,8 +27,8 @@ class ProgressBar {
   std::chrono::steady_clock::time_point start_, last_{};
 };
 
-std::string human_time(double seconds);       // "1 h 02 min", "3 min 20 s", "4.2 s", "12 ms"
-std::string human_bytes(double bytes);        // "12.3 MB" (powers of ten)
-std::string human_count(double count);        // "12.3 M"
+std::string human_time(double seconds);  // "1 h 02 min", "3 min 20 s", "4.2 s", "12 ms"
+std::string human_bytes(double bytes);   // "12.3 MB" (powers of ten)
+std::string human_count(double count);   // "12.3 M"
 
 }  // namespace thimble

@@ -58,9 +58,7 @@ double Rng::normal() {
   return box_muller(w)[0];
 }
 
-std::uint64_t Rng::below(std::uint64_t n) {
-  return static_cast<std::uint64_t>(uniform() * static_cast<double>(n));
-}
+std::uint64_t Rng::below(std::uint64_t n) { return static_cast<std::uint64_t>(uniform() * static_cast<double>(n)); }
 
 void fill_normal(std::span<float> out, std::uint64_t seed, std::uint64_t stream) {
   for (std::size_t i = 0; i < out.size(); i += 2) {

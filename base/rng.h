@@ -16,10 +16,10 @@ class Rng {
   explicit Rng(std::uint64_t seed, std::uint64_t stream = 0) : seed_(seed), stream_(stream) {}
 
   std::uint32_t next_u32();
-  double uniform();                                  // in [0, 1)
+  double uniform();  // in [0, 1)
   double uniform(double lo, double hi);
-  double normal();                                   // mean 0, variance 1 (Box-Muller)
-  std::uint64_t below(std::uint64_t n);              // in [0, n), n > 0
+  double normal();                       // mean 0, variance 1 (Box-Muller)
+  std::uint64_t below(std::uint64_t n);  // in [0, n), n > 0
   bool chance(double p) { return uniform() < p; }
 
   // State, for checkpoints: how many 32-bit words were drawn.

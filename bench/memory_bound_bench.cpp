@@ -1,5 +1,5 @@
-// Speed of the kernels that move more than they compute, as GB/s of what they must read and write and as a share of this
-// machine's measured copy bandwidth; and of attention, as GFLOP/s and a share of the peak of the unit it uses.
+// Speed of the kernels that move more than they compute, as GB/s of what they must read and write and as a share of
+// this machine's measured copy bandwidth; and of attention, as GFLOP/s and a share of the peak of the unit it uses.
 //   memory_bound_bench [--threads N] [--isa avx2] [--quick]
 // Tensors are larger than the last cache. One thread is timed by its processor time, several by the clock: on a busy
 // machine ask for --threads 1.
@@ -70,8 +70,10 @@ class Bench {
   void run() {
     const Peaks peaks = measure_peaks(pool_);
     measure_copy();
-    fmt::print("{}, {} threads; copy {:.1f} GB/s (read and written bytes), f32 fma {:.0f}, bf16 dot {:.0f}, bf16 amx {:.0f} GFLOP/s\n\n",
-               cpu().model, o_.threads, copy_gbs_, peaks.fma_f32, peaks.dot_bf16, peaks.amx_bf16);
+    fmt::print(
+        "{}, {} threads; copy {:.1f} GB/s (read and written bytes), f32 fma {:.0f}, bf16 dot {:.0f}, bf16 amx {:.0f} "
+        "GFLOP/s\n\n",
+        cpu().model, o_.threads, copy_gbs_, peaks.fma_f32, peaks.dot_bf16, peaks.amx_bf16);
     fmt::print("{:32} {:5} {:>9} {:>7}\n", "kernel", "type", "GB/s", "copy %");
     for (DType type : {DType::f32, DType::bf16}) {
       elementwise(type);
@@ -109,8 +111,9 @@ class Bench {
     const Buffer x = random_buffer(kCount, DType::f32, 1);
     Buffer y(x.size());
     const double seconds = best_time([&] {
-      copy_strided({.rank = 1, .shape = {kCount}, .src = x.data(), .dst = y.data(), .src_strides = {1}, .dst_strides = {1}},
-                   pool_);
+      copy_strided(
+          {.rank = 1, .shape = {kCount}, .src = x.data(), .dst = y.data(), .src_strides = {1}, .dst_strides = {1}},
+          pool_);
     });
     copy_gbs_ = 2e-9 * static_cast<double>(x.size()) / seconds;
   }
@@ -126,20 +129,33 @@ class Bench {
     const auto* k = pick_elementwise(type, o_.isa);
     const Buffer x = random_buffer(kCount, type, 1), z = random_buffer(kCount, type, 2);
     Buffer y(x.size());
-    const struct { UnaryOp op; const char* name; } ops[] = {
-        {UnaryOp::relu, "relu"}, {UnaryOp::exp, "exp"}, {UnaryOp::silu, "silu"}, {UnaryOp::gelu, "gelu"},
-        {UnaryOp::tanh, "tanh"}, {UnaryOp::log, "log"}, {UnaryOp::sin, "sin"}};
+    const struct {
+      UnaryOp op;
+      const char* name;
+    } ops[] = {{UnaryOp::relu, "relu"}, {UnaryOp::exp, "exp"}, {UnaryOp::silu, "silu"}, {UnaryOp::gelu, "gelu"},
+               {UnaryOp::tanh, "tanh"}, {UnaryOp::log, "log"}, {UnaryOp::sin, "sin"}};
     for (const auto& u : ops) {
       line(u.name, type, 2.0 * kCount, [&] { unary(*k, u.op, x.data(), y.data(), kCount, {}, pool_); });
     }
-    BinaryArgs args{.rank = 2, .shape = {kRows, kChannels}, .a = x.data(), .b = z.data(), .y = y.data(),
-                    .a_strides = {kChannels, 1}, .b_strides = {kChannels, 1}};
+    BinaryArgs args{.rank = 2,
+                    .shape = {kRows, kChannels},
+                    .a = x.data(),
+                    .b = z.data(),
+                    .y = y.data(),
+                    .a_strides = {kChannels, 1},
+                    .b_strides = {kChannels, 1}};
     line("add, same shape", type, 3.0 * kCount, [&] { binary(*k, BinaryOp::add, args, pool_); });
     args.b_strides[0] = 0;
     line("add, last axis", type, 2.0 * kCount, [&] { binary(*k, BinaryOp::add, args, pool_); });
-    const GluArgs g{.rows = kRows, .channels = kChannels / 2, .value = x.data(),
-                    .gate = x.data() + kChannels / 2 * size_of(type), .y = y.data(), .value_stride = kChannels,
-                    .gate_stride = kChannels, .y_stride = kChannels / 2, .activation = UnaryOp::gelu};
+    const GluArgs g{.rows = kRows,
+                    .channels = kChannels / 2,
+                    .value = x.data(),
+                    .gate = x.data() + kChannels / 2 * size_of(type),
+                    .y = y.data(),
+                    .value_stride = kChannels,
+                    .gate_stride = kChannels,
+                    .y_stride = kChannels / 2,
+                    .activation = UnaryOp::gelu};
     line("glu, gelu", type, 1.5 * kCount, [&] { glu(*k, g, pool_); });
   }
 
@@ -159,7 +175,11 @@ class Bench {
     line("layer norm, modulated", type, 2.0 * kCount, [&] { layer_norm(*k, args, pool_); });
     const SoftmaxArgs s{.rows = kRows, .n = kChannels, .x = x.data(), .y = y.data()};
     line("softmax", type, 2.0 * kCount, [&] { softmax(*k, s, pool_); });
-    const GroupNormArgs g{.positions = kCount / 320, .channels = 320, .groups = 32, .x = x.data(), .y = y.data(),
+    const GroupNormArgs g{.positions = kCount / 320,
+                          .channels = 320,
+                          .groups = 32,
+                          .x = x.data(),
+                          .y = y.data(),
                           .activation = NormActivation::silu};
     Buffer scratch(group_norm_scratch_bytes(g, pool_.threads()));
     line("group norm, silu (reads twice)", type, 3.0 * kCount, [&] { group_norm(*k, g, pool_, scratch.data()); });
@@ -181,8 +201,17 @@ class Bench {
     line("resize nearest, C 256", type, 1.25 * kCount, [&] { resize(*k, up, pool_); });
     up.mode = ResizeMode::bilinear;
     line("resize bilinear, C 256", type, 1.25 * kCount, [&] { resize(*k, up, pool_); });
-    const PoolArgs halve{.in_h = 256, .in_w = 256, .out_h = 128, .out_w = 128, .channels = 256, .x = x.data(),
-                         .y = y.data(), .mode = PoolMode::average, .kernel_h = 2, .kernel_w = 2, .stride_h = 2,
+    const PoolArgs halve{.in_h = 256,
+                         .in_w = 256,
+                         .out_h = 128,
+                         .out_w = 128,
+                         .channels = 256,
+                         .x = x.data(),
+                         .y = y.data(),
+                         .mode = PoolMode::average,
+                         .kernel_h = 2,
+                         .kernel_w = 2,
+                         .stride_h = 2,
                          .stride_w = 2};
     line("average pool 2 x 2, C 256", type, 1.25 * kCount, [&] { pool2d(*k, halve, pool_); });
     ReduceArgs sum{.rank = 2, .shape = {kRows, kChannels}, .reduced = {false, true}, .x = x.data(), .y = y.data()};
@@ -196,14 +225,27 @@ class Bench {
     const Buffer q = random_buffer(Tq * H * D, type, 1), key = random_buffer(Tk * H * D, type, 2);
     const Buffer v = random_buffer(Tk * H * D, type, 3);
     Buffer out(q.size());
-    AttentionArgs a{.q_len = Tq, .k_len = Tk, .heads = H, .kv_heads = H, .head_size = D, .value_size = D, .q = q.data(),
-                    .k = key.data(), .v = v.data(), .out = out.data(), .q_strides = packed_heads(Tq, H, D),
-                    .k_strides = packed_heads(Tk, H, D), .v_strides = packed_heads(Tk, H, D),
-                    .out_strides = packed_heads(Tq, H, D), .scale = 0.125f};
+    AttentionArgs a{.q_len = Tq,
+                    .k_len = Tk,
+                    .heads = H,
+                    .kv_heads = H,
+                    .head_size = D,
+                    .value_size = D,
+                    .q = q.data(),
+                    .k = key.data(),
+                    .v = v.data(),
+                    .out = out.data(),
+                    .q_strides = packed_heads(Tq, H, D),
+                    .k_strides = packed_heads(Tk, H, D),
+                    .v_strides = packed_heads(Tk, H, D),
+                    .out_strides = packed_heads(Tq, H, D),
+                    .scale = 0.125f};
     Buffer scratch(attention_scratch_bytes(*k, a) * static_cast<std::size_t>(pool_.threads()));
     const double seconds = best_time([&] { attention(*k, a, pool_, scratch.data()); });
     const double gflops = 4e-9 * static_cast<double>(H * Tq) * static_cast<double>(Tk * D) / seconds;
-    const double peak = k->isa == Isa::amx ? peaks.amx_bf16 : k->isa == Isa::avx512_bf16 ? peaks.dot_bf16 : peaks.fma_f32;
+    const double peak = k->isa == Isa::amx           ? peaks.amx_bf16
+                        : k->isa == Isa::avx512_bf16 ? peaks.dot_bf16
+                                                     : peaks.fma_f32;
     fmt::print("{:32} {:>22} {:9.3f} {:9.1f} {:7.0f}\n", k->name, fmt::format("{} x {} x {} x {}", H, Tq, Tk, D),
                1e3 * seconds, gflops, peak > 0 ? 100 * gflops / peak : 0);
     std::fflush(stdout);

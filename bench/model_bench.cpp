@@ -76,9 +76,11 @@ void time_network(const graph::Graph& g, Precision precision, const ThreadPool& 
   const double gflop = program.report().flops / 1e9, s = best_seconds(pool, run);
   const auto megabytes = [](std::size_t bytes) { return static_cast<double>(bytes) / 1e6; };
   const graph::MemoryReport m = program.memory();
-  fmt::print("{:<8} {:<5} {:>8.3f} ms {:>6.2f} GFLOP {:>7.1f} GFLOP/s {:>3.0f} % of peak, {} steps, {:.1f} MB of weights, {:.1f} + {:.1f} MB beside\n",
-             g.name, to_string(precision), 1e3 * s, gflop, gflop / s, 100 * gflop / s / peak, program.report().steps.size(),
-             megabytes(m.weight_bytes), megabytes(m.activation_bytes), megabytes(m.scratch_bytes));
+  fmt::print(
+      "{:<8} {:<5} {:>8.3f} ms {:>6.2f} GFLOP {:>7.1f} GFLOP/s {:>3.0f} % of peak, {} steps, {:.1f} MB of weights, "
+      "{:.1f} + {:.1f} MB beside\n",
+      g.name, to_string(precision), 1e3 * s, gflop, gflop / s, 100 * gflop / s / peak, program.report().steps.size(),
+      megabytes(m.weight_bytes), megabytes(m.activation_bytes), megabytes(m.scratch_bytes));
   if (steps) print_steps(program, run);
 }
 
@@ -99,10 +101,11 @@ int main(int argc, char** argv) {
   }
   ThreadPool pool(threads);
   const bench::Peaks peaks = bench::measure_peaks(pool);
-  fmt::print("{} threads, peaks in GFLOP/s: f32 {:.0f}, bf16 dot product {:.0f}, bf16 tiles {:.0f}\n", threads, peaks.fma_f32,
-             peaks.dot_bf16, peaks.amx_bf16);
+  fmt::print("{} threads, peaks in GFLOP/s: f32 {:.0f}, bf16 dot product {:.0f}, bf16 tiles {:.0f}\n", threads,
+             peaks.fma_f32, peaks.dot_bf16, peaks.amx_bf16);
   for (Precision precision : {Precision::f32, Precision::bf16}) {
-    const double peak = precision == Precision::f32 ? peaks.fma_f32 : std::max({peaks.fma_f32, peaks.dot_bf16, peaks.amx_bf16});
+    const double peak =
+        precision == Precision::f32 ? peaks.fma_f32 : std::max({peaks.fma_f32, peaks.dot_bf16, peaks.amx_bf16});
     time_network(models::build_dit({}, 2, 16), precision, pool, peak, steps);
     time_network(models::build_decoder({}, 1, 256), precision, pool, peak, steps);
     time_network(models::build_text_encoder({}, 2, 16), precision, pool, peak, steps);

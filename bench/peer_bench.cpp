@@ -1,6 +1,6 @@
-// The device executor against LibTorch on one graph: a denoiser step (batch 2: guided), the decoder and the text encoder of
-// Thimble Emoji, same precision, random weights, each with its best thread count. LibTorch has OpenBLAS and oneDNN.
-// Prints milliseconds (median), GFLOP/s, and the ratio. A plain program: `peer_bench [--json] [--runs N]`.
+// The device executor against LibTorch on one graph: a denoiser step (batch 2: guided), the decoder and the text
+// encoder of Thimble Emoji, same precision, random weights, each with its best thread count. LibTorch has OpenBLAS and
+// oneDNN. Prints milliseconds (median), GFLOP/s, and the ratio. A plain program: `peer_bench [--json] [--runs N]`.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -59,7 +59,8 @@ struct Best {
   int threads = 0;
 };
 
-Best best_of(const MakeExecutor& make, const graph::Graph& g, const graph::Weights& weights, graph::Precision precision, int runs) {
+Best best_of(const MakeExecutor& make, const graph::Graph& g, const graph::Weights& weights, graph::Precision precision,
+             int runs) {
   Best best;
   const auto inputs = random_inputs(g);
   for (int threads = 1; threads <= usable_processors(); ++threads) {
@@ -101,12 +102,20 @@ int main(int argc, char** argv) {
     const double flops = graph::cost(g).flops;
     for (const auto precision : {graph::Precision::f32, graph::Precision::bf16}) {
       const Best a = best_of(device, g, weights, precision, runs), b = best_of(torch, g, weights, precision, runs);
-      rows.push_back({{"work", name}, {"precision", to_string(precision)}, {"flops", flops},
-                      {"thimble_ms", a.seconds * 1e3}, {"thimble_threads", a.threads},
-                      {"libtorch_ms", b.seconds * 1e3}, {"libtorch_threads", b.threads}, {"ratio", b.seconds / a.seconds}});
+      rows.push_back({{"work", name},
+                      {"precision", to_string(precision)},
+                      {"flops", flops},
+                      {"thimble_ms", a.seconds * 1e3},
+                      {"thimble_threads", a.threads},
+                      {"libtorch_ms", b.seconds * 1e3},
+                      {"libtorch_threads", b.threads},
+                      {"ratio", b.seconds / a.seconds}});
       if (json) continue;
-      const auto cell = [&](const Best& x) { return fmt::format("{:.2f} ms {:4.0f} GF/s", x.seconds * 1e3, flops / x.seconds / 1e9); };
-      fmt::print("{:34} {:5} {:>18} {:>18} {:6.1f}x\n", name, to_string(precision), cell(a), cell(b), b.seconds / a.seconds);
+      const auto cell = [&](const Best& x) {
+        return fmt::format("{:.2f} ms {:4.0f} GF/s", x.seconds * 1e3, flops / x.seconds / 1e9);
+      };
+      fmt::print("{:34} {:5} {:>18} {:>18} {:6.1f}x\n", name, to_string(precision), cell(a), cell(b),
+                 b.seconds / a.seconds);
     }
   }
   if (json) fmt::print("{}\n", rows.dump(2));

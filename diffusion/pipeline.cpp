@@ -372,7 +372,8 @@ std::vector<float> Pipeline::decode(std::span<const float> latents, int batch) {
 
 graph::MemoryReport Pipeline::memory() const {
   graph::MemoryReport all;
-  // Programs of one kind share their weights, so the largest holds them all; activations and scratch are each program's own.
+  // Programs of one kind share their weights, so the largest holds them all; activations and scratch are each program's
+  // own.
   std::size_t weights = 0;
   const auto add = [&](const Compiled& c) {
     const graph::MemoryReport m = c.program->memory();

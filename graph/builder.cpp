@@ -48,7 +48,8 @@ Var Builder::param(std::string_view name, Shape shape, Init init) {
   std::string full = scoped(name);
   if (const auto found = graph_.find_parameter(full)) {
     if (graph_.type(*found).shape != shape) {
-      fail(ErrorKind::bad_input, "parameter '{}' is asked for as {} and as {}", full, to_string(graph_.type(*found).shape), to_string(shape));
+      fail(ErrorKind::bad_input, "parameter '{}' is asked for as {} and as {}", full,
+           to_string(graph_.type(*found).shape), to_string(shape));
     }
     return {this, *found};
   }
@@ -109,13 +110,16 @@ Var Builder::slice(Var x, int axis, std::int64_t begin, std::int64_t end, std::i
 
 std::vector<Var> Builder::chunk(Var x, int axis, std::int64_t parts) {
   const std::int64_t size = x.dim(axis);
-  if (parts < 1 || size % parts != 0) fail(ErrorKind::bad_input, "axis of size {} does not split into {} parts", size, parts);
+  if (parts < 1 || size % parts != 0)
+    fail(ErrorKind::bad_input, "axis of size {} does not split into {} parts", size, parts);
   std::vector<Var> out;
   for (std::int64_t i = 0; i < parts; ++i) out.push_back(slice(x, axis, i * size / parts, (i + 1) * size / parts));
   return out;
 }
 
-Var Builder::pad(Var x, Ints before, Ints after, double value) { return add(Pad{std::move(before), std::move(after), value}, {x}); }
+Var Builder::pad(Var x, Ints before, Ints after, double value) {
+  return add(Pad{std::move(before), std::move(after), value}, {x});
+}
 
 Var Builder::concat(std::vector<Var> xs, int axis) {
   check(!xs.empty(), "concat of nothing");
@@ -136,7 +140,9 @@ Var Builder::softmax(Var x, int axis) {
   return add(Softmax{axis < 0 ? axis + static_cast<int>(x.shape().size()) : axis}, {x});
 }
 
-Var Builder::matmul(Var a, Var b, bool transpose_a, bool transpose_b) { return add(MatMul{transpose_a, transpose_b}, {a, b}); }
+Var Builder::matmul(Var a, Var b, bool transpose_a, bool transpose_b) {
+  return add(MatMul{transpose_a, transpose_b}, {a, b});
+}
 
 namespace {
 
@@ -158,7 +164,8 @@ Var Builder::linear(Var x, std::string_view name, std::int64_t out, LinearOption
 Var Builder::conv2d(Var x, std::string_view name, std::int64_t out, ConvOptions o) {
   const auto s = scope(name);
   const std::int64_t in = x.dim(-1) / o.groups;
-  std::vector<Var> inputs{x, param("weight", {out, in, o.kernel, o.kernel}, fan_in(o.init_scale, in * o.kernel * o.kernel))};
+  std::vector<Var> inputs{
+      x, param("weight", {out, in, o.kernel, o.kernel}, fan_in(o.init_scale, in * o.kernel * o.kernel))};
   if (o.bias) inputs.push_back(param("bias", {out}, {}));
   const std::int64_t p = o.padding < 0 ? (o.kernel - 1) / 2 : o.padding;
   return add(Conv2d{{o.stride, o.stride}, {p, p, p, p}, {1, 1}, o.groups}, std::move(inputs));
@@ -192,7 +199,9 @@ Var Builder::modulate(Var x, Var shift, Var scale) { return add(Modulate{}, {x, 
 Var Builder::attention(Var q, Var k, Var v, Attention o) { return add(o, {q, k, v}); }
 Var Builder::attention(Var q, Var k, Var v, Var mask, Attention o) { return add(o, {q, k, v, mask}); }
 Var Builder::sinusoidal(Var t, SinusoidalEmbedding o) { return add(o, {t}); }
-Var Builder::resize(Var x, ResizeMode mode, std::int64_t height, std::int64_t width) { return add(Resize{mode, height, width}, {x}); }
+Var Builder::resize(Var x, ResizeMode mode, std::int64_t height, std::int64_t width) {
+  return add(Resize{mode, height, width}, {x});
+}
 Var Builder::pool2d(Var x, Pool2d o) { return add(std::move(o), {x}); }
 Var Builder::pixel_shuffle(Var x, std::int64_t factor) { return add(PixelShuffle{factor}, {x}); }
 Var Builder::pixel_unshuffle(Var x, std::int64_t factor) { return add(PixelUnshuffle{factor}, {x}); }

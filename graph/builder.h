@@ -95,7 +95,10 @@ class Builder {
   Var matmul(Var a, Var b, bool transpose_a = false, bool transpose_b = false);
 
   // Layers with parameters "<name>.weight" and "<name>.bias". Default start: normal, std 1/sqrt(fan in); bias zeros.
-  struct LinearOptions { bool bias = true; double init_scale = 1; };  // init_scale 0: zeros
+  struct LinearOptions {
+    bool bias = true;
+    double init_scale = 1;
+  };  // init_scale 0: zeros
   Var linear(Var x, std::string_view name, std::int64_t out, LinearOptions options);
   Var linear(Var x, std::string_view name, std::int64_t out) { return linear(x, name, out, LinearOptions()); }
   struct ConvOptions {
@@ -107,9 +110,9 @@ class Builder {
   Var conv2d(Var x, std::string_view name, std::int64_t out, ConvOptions options);
   Var conv2d(Var x, std::string_view name, std::int64_t out) { return conv2d(x, name, out, ConvOptions()); }
   Var embedding(Var ids, std::string_view name, std::int64_t count, std::int64_t width, double std = 0.02);
-  Var layer_norm(Var x, double eps = 1e-6);                           // no parameters
-  Var layer_norm(Var x, std::string_view name, double eps = 1e-6);    // weight and bias
-  Var rms_norm(Var x, std::string_view name, double eps = 1e-6);      // weight
+  Var layer_norm(Var x, double eps = 1e-6);                         // no parameters
+  Var layer_norm(Var x, std::string_view name, double eps = 1e-6);  // weight and bias
+  Var rms_norm(Var x, std::string_view name, double eps = 1e-6);    // weight
   Var group_norm(Var x, std::string_view name, std::int64_t groups, double eps = 1e-6);
   Var modulate(Var x, Var shift, Var scale);
   Var attention(Var q, Var k, Var v, Attention options);

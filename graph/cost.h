@@ -10,13 +10,13 @@
 namespace thimble::graph {
 
 struct NodeCost {
-  double flops = 0;               // a multiply-add counts 2
-  std::int64_t parameters = 0;    // elements read by this node
-  double activation_bytes = 0;    // read and written, at 4 bytes a float
+  double flops = 0;             // a multiply-add counts 2
+  std::int64_t parameters = 0;  // elements read by this node
+  double activation_bytes = 0;  // read and written, at 4 bytes a float
 };
 
 struct GraphCost {
-  std::vector<NodeCost> nodes;    // as graph.nodes
+  std::vector<NodeCost> nodes;  // as graph.nodes
   double flops = 0;
   std::int64_t parameters = 0;
 };

@@ -30,12 +30,14 @@ void Program::check_arguments(std::span<const TensorView> inputs, std::span<cons
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (!fits(input_types_[i], inputs[i].type)) {
-      fail(ErrorKind::bad_input, "input '{}' must be {}, {} came", input_names_[i], to_string(input_types_[i]), to_string(inputs[i].type));
+      fail(ErrorKind::bad_input, "input '{}' must be {}, {} came", input_names_[i], to_string(input_types_[i]),
+           to_string(inputs[i].type));
     }
   }
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     if (!fits(output_types_[i], outputs[i].type)) {
-      fail(ErrorKind::bad_input, "output {} must be {}, {} came", i, to_string(output_types_[i]), to_string(outputs[i].type));
+      fail(ErrorKind::bad_input, "output {} must be {}, {} came", i, to_string(output_types_[i]),
+           to_string(outputs[i].type));
     }
   }
 }
@@ -45,7 +47,8 @@ std::vector<Tensor> Program::operator()(const std::vector<Tensor>& inputs) {
   for (const Tensor& t : inputs) in.push_back(t.view());
   std::vector<Tensor> results;
   std::vector<MutableTensorView> out;
-  for (const TensorType& t : output_types_) results.emplace_back(TensorType{is_float(t.dtype) ? DType::f32 : t.dtype, t.shape});
+  for (const TensorType& t : output_types_)
+    results.emplace_back(TensorType{is_float(t.dtype) ? DType::f32 : t.dtype, t.shape});
   for (Tensor& t : results) out.push_back(t.mutable_view());
   run(in, out);
   return results;

@@ -59,7 +59,8 @@ void verify(const Graph& graph) {
   for (ValueId id : graph.inputs) {
     in_range(id, "an input");
     if (graph.value(id).kind != ValueKind::input) broken("an input is not of kind input");
-    if (!input_names.insert(graph.value(id).name).second) broken(fmt::format("input '{}' occurs twice", graph.value(id).name));
+    if (!input_names.insert(graph.value(id).name).second)
+      broken(fmt::format("input '{}' occurs twice", graph.value(id).name));
     defined[static_cast<std::size_t>(id)] = true;
   }
   for (const Parameter& p : graph.parameters) {
@@ -75,11 +76,13 @@ void verify(const Graph& graph) {
     const std::string what = fmt::format("node {} ({})", i, op_name(node.op));
     for (ValueId id : node.inputs) {
       in_range(id, what.c_str());
-      if (!defined[static_cast<std::size_t>(id)]) broken(fmt::format("{} reads value {} before it is defined", what, id));
+      if (!defined[static_cast<std::size_t>(id)])
+        broken(fmt::format("{} reads value {} before it is defined", what, id));
     }
     in_range(node.output, what.c_str());
     const Value& out = graph.value(node.output);
-    if (defined[static_cast<std::size_t>(node.output)] || out.kind != ValueKind::node || out.producer != static_cast<int>(i)) {
+    if (defined[static_cast<std::size_t>(node.output)] || out.kind != ValueKind::node ||
+        out.producer != static_cast<int>(i)) {
       broken(fmt::format("{} defines value {} a second time", what, node.output));
     }
     const TensorType inferred = with_context(what, [&] { return infer_type(node.op, input_types(graph, node)); });

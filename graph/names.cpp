@@ -11,25 +11,49 @@ template <class Kind, std::size_t N>
 using Names = std::array<std::pair<Kind, std::string_view>, N>;
 
 constexpr Names<UnaryKind, 22> kUnary{{
-    {UnaryKind::neg, "neg"},           {UnaryKind::abs, "abs"},         {UnaryKind::sign, "sign"},
-    {UnaryKind::exp, "exp"},           {UnaryKind::log, "log"},         {UnaryKind::sqrt, "sqrt"},
-    {UnaryKind::rsqrt, "rsqrt"},       {UnaryKind::reciprocal, "reciprocal"},
-    {UnaryKind::square, "square"},     {UnaryKind::sin, "sin"},         {UnaryKind::cos, "cos"},
-    {UnaryKind::tanh, "tanh"},         {UnaryKind::sigmoid, "sigmoid"}, {UnaryKind::relu, "relu"},
-    {UnaryKind::silu, "silu"},         {UnaryKind::gelu, "gelu"},       {UnaryKind::gelu_tanh, "gelu_tanh"},
-    {UnaryKind::softplus, "softplus"}, {UnaryKind::hard_swish, "hard_swish"},
-    {UnaryKind::floor, "floor"},       {UnaryKind::round, "round"},     {UnaryKind::logical_not, "logical_not"},
+    {UnaryKind::neg, "neg"},
+    {UnaryKind::abs, "abs"},
+    {UnaryKind::sign, "sign"},
+    {UnaryKind::exp, "exp"},
+    {UnaryKind::log, "log"},
+    {UnaryKind::sqrt, "sqrt"},
+    {UnaryKind::rsqrt, "rsqrt"},
+    {UnaryKind::reciprocal, "reciprocal"},
+    {UnaryKind::square, "square"},
+    {UnaryKind::sin, "sin"},
+    {UnaryKind::cos, "cos"},
+    {UnaryKind::tanh, "tanh"},
+    {UnaryKind::sigmoid, "sigmoid"},
+    {UnaryKind::relu, "relu"},
+    {UnaryKind::silu, "silu"},
+    {UnaryKind::gelu, "gelu"},
+    {UnaryKind::gelu_tanh, "gelu_tanh"},
+    {UnaryKind::softplus, "softplus"},
+    {UnaryKind::hard_swish, "hard_swish"},
+    {UnaryKind::floor, "floor"},
+    {UnaryKind::round, "round"},
+    {UnaryKind::logical_not, "logical_not"},
 }};
 
 constexpr Names<BinaryKind, 10> kBinary{{
-    {BinaryKind::add, "add"}, {BinaryKind::sub, "sub"}, {BinaryKind::mul, "mul"}, {BinaryKind::div, "div"},
-    {BinaryKind::max, "max"}, {BinaryKind::min, "min"}, {BinaryKind::pow, "pow"}, {BinaryKind::equal, "equal"},
-    {BinaryKind::less, "less"}, {BinaryKind::greater, "greater"},
+    {BinaryKind::add, "add"},
+    {BinaryKind::sub, "sub"},
+    {BinaryKind::mul, "mul"},
+    {BinaryKind::div, "div"},
+    {BinaryKind::max, "max"},
+    {BinaryKind::min, "min"},
+    {BinaryKind::pow, "pow"},
+    {BinaryKind::equal, "equal"},
+    {BinaryKind::less, "less"},
+    {BinaryKind::greater, "greater"},
 }};
 
 constexpr Names<ReduceKind, 5> kReduce{{
-    {ReduceKind::sum, "sum"}, {ReduceKind::mean, "mean"}, {ReduceKind::max, "max"},
-    {ReduceKind::min, "min"}, {ReduceKind::prod, "prod"},
+    {ReduceKind::sum, "sum"},
+    {ReduceKind::mean, "mean"},
+    {ReduceKind::max, "max"},
+    {ReduceKind::min, "min"},
+    {ReduceKind::prod, "prod"},
 }};
 
 constexpr Names<PoolKind, 2> kPool{{{PoolKind::max, "max"}, {PoolKind::average, "average"}}};

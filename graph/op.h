@@ -35,17 +35,17 @@ using Op = decltype(internal::variant_without_first(std::declval<internal::Rows>
 
 template <class T>
 struct OpTraits;
-#define CORE(type, text)                               \
-  template <>                                          \
-  struct OpTraits<type> {                              \
-    static constexpr std::string_view kName = text;    \
-    static constexpr bool kCore = true;                \
+#define CORE(type, text)                            \
+  template <>                                       \
+  struct OpTraits<type> {                           \
+    static constexpr std::string_view kName = text; \
+    static constexpr bool kCore = true;             \
   };
-#define MODULE(type, text)                             \
-  template <>                                          \
-  struct OpTraits<type> {                              \
-    static constexpr std::string_view kName = text;    \
-    static constexpr bool kCore = false;               \
+#define MODULE(type, text)                          \
+  template <>                                       \
+  struct OpTraits<type> {                           \
+    static constexpr std::string_view kName = text; \
+    static constexpr bool kCore = false;            \
   };
 #include "graph/ops.inc"
 #undef CORE

@@ -39,7 +39,8 @@ TensorType infer(const Constant& op, Types in) {
   arity(in, 0, 0);
   const std::int64_t n = element_count(op.shape);
   if (n > 4096 || (static_cast<std::int64_t>(op.values.size()) != n && op.values.size() != 1)) {
-    fail(ErrorKind::bad_input, "{} values were given for the shape {} (at most 4096)", op.values.size(), to_string(op.shape));
+    fail(ErrorKind::bad_input, "{} values were given for the shape {} (at most 4096)", op.values.size(),
+         to_string(op.shape));
   }
   return {op.dtype, op.shape};
 }
@@ -96,7 +97,8 @@ TensorType infer(const Transpose& op, Types in) {
   std::ranges::sort(sorted);
   bool ok = sorted.size() == in[0].shape.size();
   for (std::size_t i = 0; ok && i < sorted.size(); ++i) ok = sorted[i] == static_cast<std::int64_t>(i);
-  if (!ok) fail(ErrorKind::bad_input, "C1: {} is not a permutation of the axes of {}", to_string(op.perm), to_string(in[0]));
+  if (!ok)
+    fail(ErrorKind::bad_input, "C1: {} is not a permutation of the axes of {}", to_string(op.perm), to_string(in[0]));
   TensorType out{in[0].dtype, {}};
   for (std::int64_t p : op.perm) out.shape.push_back(in[0].shape[index(p)]);
   return out;
@@ -127,7 +129,8 @@ TensorType infer(const Pad& op, Types in) {
   arity(in, 1, 1);
   const std::size_t rank = in[0].shape.size();
   if (op.before.size() != rank || op.after.size() != rank) {
-    fail(ErrorKind::bad_input, "padding for {} axes was wanted, {} and {} came", rank, op.before.size(), op.after.size());
+    fail(ErrorKind::bad_input, "padding for {} axes was wanted, {} and {} came", rank, op.before.size(),
+         op.after.size());
   }
   TensorType out = in[0];
   for (std::size_t i = 0; i < rank; ++i) {
@@ -143,7 +146,8 @@ TensorType infer(const Concat& op, Types in) {
   TensorType out = in[0];
   for (std::size_t i = 1; i < in.size(); ++i) {
     Shape rest = in[i].shape;
-    if (rest.size() != out.shape.size()) fail(ErrorKind::bad_input, "ranks differ: {} and {}", to_string(in[0]), to_string(in[i]));
+    if (rest.size() != out.shape.size())
+      fail(ErrorKind::bad_input, "ranks differ: {} and {}", to_string(in[0]), to_string(in[i]));
     out.shape[index(op.axis)] += rest[index(op.axis)];
     rest[index(op.axis)] = in[0].shape[index(op.axis)];
     if (rest != in[0].shape || in[i].dtype != out.dtype) {
@@ -201,8 +205,10 @@ TensorType infer(const MatMul& op, Types in) {
   };
   const auto [m, k] = dims(in[0], op.transpose_a);
   const auto [k2, n] = dims(in[1], op.transpose_b);
-  if (k != k2) fail(ErrorKind::bad_input, "inner sizes {} and {} differ: {} times {}", k, k2, to_string(in[0]), to_string(in[1]));
-  Shape out = broadcast_shapes(Shape(in[0].shape.begin(), in[0].shape.end() - 2), Shape(in[1].shape.begin(), in[1].shape.end() - 2));
+  if (k != k2)
+    fail(ErrorKind::bad_input, "inner sizes {} and {} differ: {} times {}", k, k2, to_string(in[0]), to_string(in[1]));
+  Shape out = broadcast_shapes(Shape(in[0].shape.begin(), in[0].shape.end() - 2),
+                               Shape(in[1].shape.begin(), in[1].shape.end() - 2));
   out.push_back(m);
   out.push_back(n);
   return {in[0].dtype, out};
@@ -218,16 +224,19 @@ TensorType infer(const Linear&, Types in) {
   return out;
 }
 
-std::int64_t window(std::int64_t size, std::int64_t before, std::int64_t after, std::int64_t kernel, std::int64_t stride) {
+std::int64_t window(std::int64_t size, std::int64_t before, std::int64_t after, std::int64_t kernel,
+                    std::int64_t stride) {
   const std::int64_t room = size + before + after - kernel;
-  if (room < 0) fail(ErrorKind::bad_input, "a window of {} does not fit {} with padding {} and {}", kernel, size, before, after);
+  if (room < 0)
+    fail(ErrorKind::bad_input, "a window of {} does not fit {} with padding {} and {}", kernel, size, before, after);
   return room / stride + 1;
 }
 
 void want_window(const Ints& stride, const Ints& padding, const Ints& extent) {
   const bool ok = stride.size() == 2 && padding.size() == 4 && extent.size() == 2 && std::ranges::min(stride) >= 1 &&
                   std::ranges::min(padding) >= 0 && std::ranges::min(extent) >= 1;
-  if (!ok) fail(ErrorKind::bad_input, "stride, dilation and kernel take 2 sizes of at least 1, padding 4 of at least 0");
+  if (!ok)
+    fail(ErrorKind::bad_input, "stride, dilation and kernel take 2 sizes of at least 1, padding 4 of at least 0");
 }
 
 TensorType infer(const Conv2d& op, Types in) {
@@ -261,14 +270,16 @@ TensorType infer(const Pool2d& op, Types in) {
 TensorType infer(const Resize& op, Types in) {
   arity(in, 1, 1);
   want(is_float(in[0].dtype) && in[0].shape.size() == 4, "a floating (B, H, W, C)", in[0]);
-  if (op.height < 1 || op.width < 1) fail(ErrorKind::bad_input, "a size of at least 1x1 was wanted, {}x{} came", op.height, op.width);
+  if (op.height < 1 || op.width < 1)
+    fail(ErrorKind::bad_input, "a size of at least 1x1 was wanted, {}x{} came", op.height, op.width);
   return {in[0].dtype, {in[0].shape[0], op.height, op.width, in[0].shape[3]}};
 }
 
 TensorType infer_norm(Types in, std::size_t most) {
   arity(in, 1, most);
   want(is_float(in[0].dtype) && !in[0].shape.empty(), "a floating (..., C)", in[0]);
-  for (std::size_t i = 1; i < in.size(); ++i) want_shape(in[i], {in[0].shape.back()}, i == 1 ? "the weight" : "the bias");
+  for (std::size_t i = 1; i < in.size(); ++i)
+    want_shape(in[i], {in[0].shape.back()}, i == 1 ? "the weight" : "the bias");
   return in[0];
 }
 
@@ -278,7 +289,8 @@ TensorType infer(const RmsNorm&, Types in) { return infer_norm(in, 2); }
 TensorType infer(const GroupNorm& op, Types in) {
   arity(in, 3, 3);
   TensorType out = infer_norm(in, 3);
-  want(in[0].shape.size() >= 2 && op.groups >= 1 && in[0].shape.back() % op.groups == 0, "channels divisible by the groups", in[0]);
+  want(in[0].shape.size() >= 2 && op.groups >= 1 && in[0].shape.back() % op.groups == 0,
+       "channels divisible by the groups", in[0]);
   return out;
 }
 
@@ -295,15 +307,17 @@ TensorType infer(const Modulate&, Types in) {
 
 TensorType infer(const Attention& op, Types in) {
   arity(in, 3, 4);
-  for (int i : {0, 1, 2}) want(is_float(in[index(i)].dtype) && in[index(i)].shape.size() == 3, "a floating (B, T, C)", in[index(i)]);
+  for (int i : {0, 1, 2})
+    want(is_float(in[index(i)].dtype) && in[index(i)].shape.size() == 3, "a floating (B, T, C)", in[index(i)]);
   const Shape &q = in[0].shape, &k = in[1].shape, &v = in[2].shape;
-  if (op.heads < 1 || op.kv_heads < 1 || op.heads % op.kv_heads != 0 || q[2] % op.heads != 0 || k[2] % op.kv_heads != 0 ||
-      v[2] % op.kv_heads != 0 || q[2] / op.heads != k[2] / op.kv_heads) {
-    fail(ErrorKind::bad_input, "{} heads over {} key heads do not fit q {}, k {}, v {}", op.heads, op.kv_heads, to_string(q),
-         to_string(k), to_string(v));
+  if (op.heads < 1 || op.kv_heads < 1 || op.heads % op.kv_heads != 0 || q[2] % op.heads != 0 ||
+      k[2] % op.kv_heads != 0 || v[2] % op.kv_heads != 0 || q[2] / op.heads != k[2] / op.kv_heads) {
+    fail(ErrorKind::bad_input, "{} heads over {} key heads do not fit q {}, k {}, v {}", op.heads, op.kv_heads,
+         to_string(q), to_string(k), to_string(v));
   }
   if (q[0] != k[0] || k[0] != v[0] || k[1] != v[1] || k[1] < 1) {
-    fail(ErrorKind::bad_input, "q {}, k {} and v {} differ in batch or key length", to_string(q), to_string(k), to_string(v));
+    fail(ErrorKind::bad_input, "q {}, k {} and v {} differ in batch or key length", to_string(q), to_string(k),
+         to_string(v));
   }
   if (in.size() == 4) {
     const Shape full{q[0], op.heads, q[1], k[1]};
@@ -332,7 +346,8 @@ TensorType infer(const PixelShuffle& op, Types in) {
 TensorType infer(const PixelUnshuffle& op, Types in) {
   arity(in, 1, 1);
   const std::int64_t r = op.factor;
-  want(is_float(in[0].dtype) && in[0].shape.size() == 4 && r >= 1 && r <= 1024 && in[0].shape[1] % r == 0 && in[0].shape[2] % r == 0,
+  want(is_float(in[0].dtype) && in[0].shape.size() == 4 && r >= 1 && r <= 1024 && in[0].shape[1] % r == 0 &&
+           in[0].shape[2] % r == 0,
        "a floating (B, H*r, W*r, C)", in[0]);
   const Shape& s = in[0].shape;
   return {in[0].dtype, {s[0], s[1] / r, s[2] / r, s[3] * r * r}};

@@ -53,7 +53,7 @@ struct MutableTensorView {
 class Tensor {
  public:
   Tensor() = default;
-  explicit Tensor(TensorType type);  // owned, zeroed
+  explicit Tensor(TensorType type);                                                   // owned, zeroed
   Tensor(TensorType type, std::shared_ptr<const void> owner, const std::byte* data);  // borrowed, read-only
   static Tensor of(Shape shape, std::span<const float> values);
   static Tensor of(Shape shape, std::span<const std::int32_t> values);
@@ -69,9 +69,13 @@ class Tensor {
   TensorView view() const { return {type_, data_}; }
   MutableTensorView mutable_view() { return {type_, mutable_data()}; }
   template <class T>
-  std::span<const T> as() const { return view().as<T>(); }
+  std::span<const T> as() const {
+    return view().as<T>();
+  }
   template <class T>
-  std::span<T> mutable_as() { return {reinterpret_cast<T*>(mutable_data()), type_.bytes() / sizeof(T)}; }
+  std::span<T> mutable_as() {
+    return {reinterpret_cast<T*>(mutable_data()), type_.bytes() / sizeof(T)};
+  }
 
   Tensor to(DType dtype) const;  // converted copy, or itself
   Tensor reshaped(Shape shape) const;

@@ -28,8 +28,7 @@ std::string attribute(const std::vector<double>& v) {
   return out + "]";
 }
 template <class Kind>
-  requires std::is_enum_v<Kind>
-std::string attribute(Kind v) { return std::string(to_string(v)); }
+requires std::is_enum_v<Kind> std::string attribute(Kind v) { return std::string(to_string(v)); }
 
 std::string attributes_of(const Op& op) {
   std::string out;
@@ -61,7 +60,8 @@ constexpr std::size_t kMaxText = 64u << 20;
 constexpr std::size_t kMaxValues = 1u << 20;
 
 bool is_name_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-' || c == '/';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+         c == '-' || c == '/';
 }
 
 class Parser {
@@ -69,7 +69,8 @@ class Parser {
   explicit Parser(std::string_view text) : text_(text) {}
 
   Graph parse() {
-    if (text_.size() > kMaxText) fail(ErrorKind::bad_file, "graph text has {} bytes, at most {} are read", text_.size(), kMaxText);
+    if (text_.size() > kMaxText)
+      fail(ErrorKind::bad_file, "graph text has {} bytes, at most {} are read", text_.size(), kMaxText);
     try {
       return graph();
     } catch (const Error& e) {
@@ -174,7 +175,7 @@ class Parser {
     v = *type;
   }
   template <class Kind>
-    requires std::is_enum_v<Kind>
+  requires std::is_enum_v<Kind>
   void read(Kind& v) {
     const auto w = word();
     if (!from_string(w, v)) fail(ErrorKind::bad_file, "unknown kind '{}'", w);
@@ -204,7 +205,8 @@ class Parser {
     const std::string key = sigil + std::string(word());
     const auto it = ids_.find(key);
     if (it == ids_.end()) {
-      fail(ErrorKind::bad_file, "{} is used before it is defined; nodes stand in topological order, so a cycle cannot be written", key);
+      fail(ErrorKind::bad_file,
+           "{} is used before it is defined; nodes stand in topological order, so a cycle cannot be written", key);
     }
     return it->second;
   }
@@ -336,8 +338,8 @@ std::string print_graph(const Graph& g) {
     std::string inputs;
     for (ValueId id : n.inputs) inputs += (inputs.empty() ? "" : ", ") + reference_to(g, id);
     const std::string attributes = attributes_of(n.op);
-    out += fmt::format("  %{} = {}({}){} : {}\n", i, op_name(n.op), inputs, attributes.empty() ? "" : " {" + attributes + "}",
-                       to_string(g.type(n.output)));
+    out += fmt::format("  %{} = {}({}){} : {}\n", i, op_name(n.op), inputs,
+                       attributes.empty() ? "" : " {" + attributes + "}", to_string(g.type(n.output)));
   }
   for (const NamedValue& v : g.outputs) out += fmt::format("  output \"{}\" = {}\n", v.name, reference_to(g, v.value));
   for (const NamedValue& v : g.taps) out += fmt::format("  tap \"{}\" = {}\n", v.name, reference_to(g, v.value));

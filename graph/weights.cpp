@@ -55,7 +55,8 @@ Tensor evaluate(const Weights& w, const SliceRecipe& r) {
   Tensor out(type);
   const std::size_t chunk = static_cast<std::size_t>(r.end - r.begin) * s.inner;
   for (std::size_t o = 0; o < s.outer; ++o) {
-    std::memcpy(out.mutable_data() + o * chunk, source.data() + (o * s.axis + static_cast<std::size_t>(r.begin)) * s.inner, chunk);
+    std::memcpy(out.mutable_data() + o * chunk,
+                source.data() + (o * s.axis + static_cast<std::size_t>(r.begin)) * s.inner, chunk);
   }
   return out;
 }
@@ -71,7 +72,8 @@ Tensor evaluate(const Weights& w, const ConcatRecipe& r) {
     AxisBytes(part, r.axis);
     const std::int64_t size = part.shape[axis];
     part.shape[axis] = type.shape[axis];
-    if (part != type) fail(ErrorKind::bad_input, "recipe: '{}' and '{}' do not join along axis {}", r.sources[0], name, r.axis);
+    if (part != type)
+      fail(ErrorKind::bad_input, "recipe: '{}' and '{}' do not join along axis {}", r.sources[0], name, r.axis);
     type.shape[axis] += size;
   }
   Tensor out(type);
@@ -81,7 +83,8 @@ Tensor evaluate(const Weights& w, const ConcatRecipe& r) {
     const Tensor& source = w.at(name);
     const AxisBytes s(source.type(), r.axis);
     for (std::size_t o = 0; o < s.outer; ++o) {
-      std::memcpy(out.mutable_data() + (o * d.axis + at) * d.inner, source.data() + o * s.axis * s.inner, s.axis * s.inner);
+      std::memcpy(out.mutable_data() + (o * d.axis + at) * d.inner, source.data() + o * s.axis * s.inner,
+                  s.axis * s.inner);
     }
     at += s.axis;
   }
@@ -103,12 +106,14 @@ Tensor evaluate(const Weights& w, const LowRankAddRecipe& r) {
   const Tensor base = w.at(r.source).to(DType::f32), down = w.at(r.down).to(DType::f32), up = w.at(r.up).to(DType::f32);
   const Shape &b = base.shape(), &d = down.shape(), &u = up.shape();
   if (b.size() != 2 || d.size() != 2 || u.size() != 2 || u[0] != b[0] || d[1] != b[1] || u[1] != d[0]) {
-    fail(ErrorKind::bad_input, "recipe: up {} times down {} does not fit '{}' {}", to_string(u), to_string(d), r.source, to_string(b));
+    fail(ErrorKind::bad_input, "recipe: up {} times down {} does not fit '{}' {}", to_string(u), to_string(d), r.source,
+         to_string(b));
   }
   Tensor out = Tensor::of(b, base.as<float>());
   auto o = out.mutable_as<float>();
   auto dv = down.as<float>(), uv = up.as<float>();
-  const auto rows = static_cast<std::size_t>(b[0]), columns = static_cast<std::size_t>(b[1]), rank = static_cast<std::size_t>(d[0]);
+  const auto rows = static_cast<std::size_t>(b[0]), columns = static_cast<std::size_t>(b[1]),
+             rank = static_cast<std::size_t>(d[0]);
   for (std::size_t i = 0; i < rows; ++i) {
     for (std::size_t k = 0; k < rank; ++k) {
       const float f = static_cast<float>(r.factor) * uv[i * rank + k];
@@ -171,7 +176,8 @@ void Weights::check_covers(const Graph& graph, std::string_view what) const {
     }
     const Tensor& t = at(v.name);
     if (t.shape() != v.type.shape) {
-      fail(ErrorKind::bad_file, "{}: tensor '{}' has shape {}, {} was wanted", what, v.name, to_string(t.shape()), to_string(v.type.shape));
+      fail(ErrorKind::bad_file, "{}: tensor '{}' has shape {}, {} was wanted", what, v.name, to_string(t.shape()),
+           to_string(v.type.shape));
     }
   }
 }

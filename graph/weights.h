@@ -15,11 +15,27 @@
 
 namespace thimble::graph {
 
-struct SliceRecipe { std::string source; std::int64_t axis = 0, begin = 0, end = 0; };
-struct ConcatRecipe { std::vector<std::string> sources; std::int64_t axis = 0; };
-struct ScaleRecipe { std::string source; double factor = 1; };
-struct InitRecipe { Shape shape; Init init; std::uint64_t seed = 0; };
-struct LowRankAddRecipe { std::string source, down, up; double factor = 1; };  // source + factor * up * down
+struct SliceRecipe {
+  std::string source;
+  std::int64_t axis = 0, begin = 0, end = 0;
+};
+struct ConcatRecipe {
+  std::vector<std::string> sources;
+  std::int64_t axis = 0;
+};
+struct ScaleRecipe {
+  std::string source;
+  double factor = 1;
+};
+struct InitRecipe {
+  Shape shape;
+  Init init;
+  std::uint64_t seed = 0;
+};
+struct LowRankAddRecipe {
+  std::string source, down, up;
+  double factor = 1;
+};  // source + factor * up * down
 using Recipe = std::variant<SliceRecipe, ConcatRecipe, ScaleRecipe, InitRecipe, LowRankAddRecipe>;
 
 class Weights {

@@ -14,7 +14,8 @@ namespace {
 using Matrix = Eigen::MatrixXd;
 
 void check_fit(const Features& a, const Features& b, std::int64_t least) {
-  if (a.width != b.width || a.width < 1) fail(ErrorKind::bad_input, "feature widths differ: {} and {}", a.width, b.width);
+  if (a.width != b.width || a.width < 1)
+    fail(ErrorKind::bad_input, "feature widths differ: {} and {}", a.width, b.width);
   if (a.count < least || b.count < least) {
     fail(ErrorKind::bad_input, "at least {} vectors on each side were wanted, {} and {} came", least, a.count, b.count);
   }
@@ -46,7 +47,8 @@ double frechet_of(const Matrix& a, const Matrix& b) {
   const Matrix ca = covariance(a, ma), cb = covariance(b, mb);
   // tr sqrt(Ca Cb) through the symmetric sqrt(Ca) Cb sqrt(Ca), which has the same eigenvalues.
   const Eigen::SelfAdjointEigenSolver<Matrix> solver(ca);
-  const Matrix root = solver.eigenvectors() * solver.eigenvalues().cwiseMax(0).cwiseSqrt().asDiagonal() * solver.eigenvectors().transpose();
+  const Matrix root = solver.eigenvectors() * solver.eigenvalues().cwiseMax(0).cwiseSqrt().asDiagonal() *
+                      solver.eigenvectors().transpose();
   const Eigen::SelfAdjointEigenSolver<Matrix> product(root * cb * root, Eigen::EigenvaluesOnly);
   return (ma - mb).squaredNorm() + ca.trace() + cb.trace() - 2 * product.eigenvalues().cwiseMax(0).cwiseSqrt().sum();
 }
@@ -67,7 +69,9 @@ KidResult kid(const Features& sample, const Features& reference, int draws, int 
   a /= rms;
   b /= rms;
   const double width = static_cast<double>(reference.width);
-  const auto kernel = [&](const Matrix& x, const Matrix& y) -> Matrix { return ((x * y.transpose()).array() / width + 1).cube().matrix(); };
+  const auto kernel = [&](const Matrix& x, const Matrix& y) -> Matrix {
+    return ((x * y.transpose()).array() / width + 1).cube().matrix();
+  };
   Rng rng(seed);
   std::vector<double> values;
   for (int i = 0; i < draws; ++i) {

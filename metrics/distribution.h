@@ -17,10 +17,11 @@ struct KidResult {
   int draws = 0, draw_size = 0;
 };
 
-// Kernel distance (Binkowski et al. 2018): unbiased MMD^2 with the kernel (x.y/width + 1)^3, the mean of `draws` draws of
-// `draw_size` vectors from each set. Vectors are divided by the root mean square of the reference set first, so that the
-// figure does not depend on the extractor's scale.
-KidResult kid(const Features& sample, const Features& reference, int draws = 50, int draw_size = 200, std::uint64_t seed = 1);
+// Kernel distance (Binkowski et al. 2018): unbiased MMD^2 with the kernel (x.y/width + 1)^3, the mean of `draws` draws
+// of `draw_size` vectors from each set. Vectors are divided by the root mean square of the reference set first, so that
+// the figure does not depend on the extractor's scale.
+KidResult kid(const Features& sample, const Features& reference, int draws = 50, int draw_size = 200,
+              std::uint64_t seed = 1);
 
 // Frechet distance between Gaussians fitted on the first `axes` principal axes of the reference set (0: all). Biased
 // upwards for small sets: quote it only beside frechet_floor and the sample sizes.

@@ -16,7 +16,8 @@ constexpr float kMeanBgr[3] = {104, 117, 123};
 }  // namespace
 
 SqueezeNetExtractor::SqueezeNetExtractor(graph::Executor& executor, const std::filesystem::path& folder, int size)
-    : size_(size), weights_(formats::read_ncnn_weights(folder / "squeezenet_v1.1.param", folder / "squeezenet_v1.1.bin")) {
+    : size_(size),
+      weights_(formats::read_ncnn_weights(folder / "squeezenet_v1.1.param", folder / "squeezenet_v1.1.bin")) {
   const auto batched = models::build_squeezenet(kBatch, size);
   weights_.check_covers(batched, folder.string());
   features_ = executor.compile(batched, weights_, {});
@@ -36,13 +37,15 @@ std::vector<float> SqueezeNetExtractor::input_of(std::span<const media::Image> i
   return out;
 }
 
-Features SqueezeNetExtractor::features(std::span<const media::Image> images, const ProgressFn& progress, const CancelToken* cancel) {
+Features SqueezeNetExtractor::features(std::span<const media::Image> images, const ProgressFn& progress,
+                                       const CancelToken* cancel) {
   Features out{static_cast<std::int64_t>(images.size()), 512, {}};
   for (std::size_t at = 0; at < images.size(); at += kBatch) {
     if (cancel != nullptr) cancel->throw_if_cancelled();
     const std::size_t n = std::min<std::size_t>(kBatch, images.size() - at);
     std::vector<float> input = input_of(images.subspan(at, n));
-    input.resize(static_cast<std::size_t>(kBatch) * static_cast<std::size_t>(size_) * static_cast<std::size_t>(size_) * 3);
+    input.resize(static_cast<std::size_t>(kBatch) * static_cast<std::size_t>(size_) * static_cast<std::size_t>(size_) *
+                 3);
     const auto result = (*features_)({graph::Tensor::of({kBatch, size_, size_, 3}, std::span<const float>(input))});
     const auto values = result[0].as<float>().first(n * 512);
     out.values.insert(out.values.end(), values.begin(), values.end());

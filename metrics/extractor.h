@@ -24,10 +24,11 @@ class SqueezeNetExtractor {
   std::string name() const;  // "squeezenet-1.1 fire9 mean, 128 px"
 
   // fire9, mean over positions: 512 values a picture.
-  Features features(std::span<const media::Image> images, const ProgressFn& progress = {}, const CancelToken* cancel = nullptr);
+  Features features(std::span<const media::Image> images, const ProgressFn& progress = {},
+                    const CancelToken* cancel = nullptr);
 
-  // Channel-normalised squared differences at conv1, fire3, fire5-9, mean over positions, summed over channels and averaged
-  // over the seven layers with equal weights. In the form of LPIPS without its learnt weights, so not LPIPS.
+  // Channel-normalised squared differences at conv1, fire3, fire5-9, mean over positions, summed over channels and
+  // averaged over the seven layers with equal weights. In the form of LPIPS without its learnt weights, so not LPIPS.
   double perceptual_distance(const media::Image& a, const media::Image& b);
 
  private:

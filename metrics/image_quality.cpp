@@ -12,7 +12,8 @@ namespace {
 
 void check_same_size(const media::Image& a, const media::Image& b) {
   if (a.width != b.width || a.height != b.height || a.channels != b.channels || a.pixels.empty()) {
-    fail(ErrorKind::bad_input, "pictures of one size were wanted, {}x{}x{} and {}x{}x{} came", a.width, a.height, a.channels, b.width, b.height, b.channels);
+    fail(ErrorKind::bad_input, "pictures of one size were wanted, {}x{}x{} and {}x{}x{} came", a.width, a.height,
+         a.channels, b.width, b.height, b.channels);
   }
 }
 
@@ -33,7 +34,9 @@ std::array<double, kWindow> gaussian() {
 struct Plane {
   int width = 0, height = 0;
   std::vector<double> values;
-  double at(int x, int y) const { return values[static_cast<std::size_t>(y) * static_cast<std::size_t>(width) + static_cast<std::size_t>(x)]; }
+  double at(int x, int y) const {
+    return values[static_cast<std::size_t>(y) * static_cast<std::size_t>(width) + static_cast<std::size_t>(x)];
+  }
 };
 
 // Separable filter over the valid region: the result is 10 smaller each way.
@@ -63,7 +66,8 @@ Plane plane(const media::Image& a, int channel, F&& f) {
   Plane p{a.width, a.height, {}};
   const auto n = static_cast<std::size_t>(a.width) * static_cast<std::size_t>(a.height);
   p.values.reserve(n);
-  for (std::size_t i = 0; i < n; ++i) p.values.push_back(f(i * static_cast<std::size_t>(a.channels) + static_cast<std::size_t>(channel)));
+  for (std::size_t i = 0; i < n; ++i)
+    p.values.push_back(f(i * static_cast<std::size_t>(a.channels) + static_cast<std::size_t>(channel)));
   return p;
 }
 

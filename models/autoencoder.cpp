@@ -60,9 +60,12 @@ graph::Graph build_decoder(const AutoencoderConfig& c, int batch, int size) {
 }
 
 Json to_json(const AutoencoderConfig& c) {
-  return {{"type", "autoencoder"},         {"image_channels", c.image_channels},
-          {"patch", c.patch},              {"channels", c.channels},
-          {"encoder_blocks", c.encoder_blocks}, {"decoder_blocks", c.decoder_blocks},
+  return {{"type", "autoencoder"},
+          {"image_channels", c.image_channels},
+          {"patch", c.patch},
+          {"channels", c.channels},
+          {"encoder_blocks", c.encoder_blocks},
+          {"decoder_blocks", c.decoder_blocks},
           {"latent_channels", c.latent_channels}};
 }
 

@@ -13,9 +13,9 @@ namespace thimble::models {
 
 struct AutoencoderConfig {
   int image_channels = 4;
-  int patch = 4;                                   // space-to-depth at the picture's side
-  std::vector<int> channels{64, 128, 192, 192};    // at 1/patch, 1/(2 patch), ...
-  std::vector<int> encoder_blocks{0, 1, 1, 1};     // residual blocks per level
+  int patch = 4;                                 // space-to-depth at the picture's side
+  std::vector<int> channels{64, 128, 192, 192};  // at 1/patch, 1/(2 patch), ...
+  std::vector<int> encoder_blocks{0, 1, 1, 1};   // residual blocks per level
   std::vector<int> decoder_blocks{2, 2, 1, 1};
   int latent_channels = 32;
 

@@ -15,7 +15,8 @@ T bounded(T value, T low, T high, std::string_view key, const std::string& what)
 
 }  // namespace
 
-ConfigReader::ConfigReader(const Json& json, std::string_view type) : json_(json), what_(fmt::format("{} config", type)) {
+ConfigReader::ConfigReader(const Json& json, std::string_view type)
+    : json_(json), what_(fmt::format("{} config", type)) {
   const std::string came = get_string(json, "type", what_);
   if (came != type) fail(ErrorKind::bad_file, "{}: type '{}' was wanted, '{}' came", what_, type, came);
 }
@@ -30,7 +31,8 @@ double ConfigReader::number(std::string_view key, double low, double high) const
 
 std::vector<int> ConfigReader::integers(std::string_view key, int low, int high) const {
   const Json& list = get_array(json_, key, what_);
-  if (list.size() > 64) fail(ErrorKind::bad_file, "{}: '{}' has {} entries, at most 64 were expected", what_, key, list.size());
+  if (list.size() > 64)
+    fail(ErrorKind::bad_file, "{}: '{}' has {} entries, at most 64 were expected", what_, key, list.size());
   std::vector<int> out;
   for (const Json& v : list) {
     if (!v.is_number_integer()) fail(ErrorKind::bad_file, "{}: '{}' must hold integers", what_, key);

@@ -22,7 +22,8 @@ std::vector<Var> block_modulation(Builder& b, Var shared, int width) {
 
 graph::Graph build_dit(const DitConfig& c, int batch, int text_length) {
   if (c.grid % c.patch != 0 || c.width % c.heads != 0) {
-    fail(ErrorKind::bad_input, "a grid of {} by patches of {} and a width of {} by {} heads do not divide", c.grid, c.patch, c.width, c.heads);
+    fail(ErrorKind::bad_input, "a grid of {} by patches of {} and a width of {} by {} heads do not divide", c.grid,
+         c.patch, c.width, c.heads);
   }
   Builder b("dit");
   const auto scope = b.scope("dit");
@@ -67,16 +68,24 @@ graph::Graph build_dit(const DitConfig& c, int batch, int text_length) {
     b.tap(fmt::format("block.{}", i), x);
   }
 
-  const auto last = b.chunk(b.reshape(b.linear(condition, "final.modulation", 2 * c.width, {.init_scale = 0}), {batch, 2, c.width}), 1, 2);
-  x = b.linear(b.modulate(b.layer_norm(x), last[0], last[1]), "final.linear", c.patch * c.patch * c.latent_channels, {.init_scale = 0});
+  const auto last = b.chunk(
+      b.reshape(b.linear(condition, "final.modulation", 2 * c.width, {.init_scale = 0}), {batch, 2, c.width}), 1, 2);
+  x = b.linear(b.modulate(b.layer_norm(x), last[0], last[1]), "final.linear", c.patch * c.patch * c.latent_channels,
+               {.init_scale = 0});
   x = b.reshape(x, {batch, side, side, -1});
   b.output("velocity", c.patch > 1 ? b.pixel_shuffle(x, c.patch) : x);
   return b.finish();
 }
 
 Json to_json(const DitConfig& c) {
-  return {{"type", "dit"},   {"latent_channels", c.latent_channels}, {"grid", c.grid},   {"patch", c.patch},
-          {"width", c.width}, {"depth", c.depth},                    {"heads", c.heads}, {"ffn_ratio", c.ffn_ratio},
+  return {{"type", "dit"},
+          {"latent_channels", c.latent_channels},
+          {"grid", c.grid},
+          {"patch", c.patch},
+          {"width", c.width},
+          {"depth", c.depth},
+          {"heads", c.heads},
+          {"ffn_ratio", c.ffn_ratio},
           {"text_width", c.text_width}};
 }
 

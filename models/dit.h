@@ -1,6 +1,6 @@
-// Diffusion transformer with text cross-attention: PixArt-style blocks (Chen et al. 2023) whose modulation comes from one
-// shared projection of the time and pooled text, plus a learned table per block (adaLN-single). Predicts the velocity of a
-// rectified flow. One token per latent cell (patch 1) or patch x patch cells.
+// Diffusion transformer with text cross-attention: PixArt-style blocks (Chen et al. 2023) whose modulation comes from
+// one shared projection of the time and pooled text, plus a learned table per block (adaLN-single). Predicts the
+// velocity of a rectified flow. One token per latent cell (patch 1) or patch x patch cells.
 #pragma once
 
 #include "base/json.h"
@@ -10,7 +10,7 @@ namespace thimble::models {
 
 struct DitConfig {
   int latent_channels = 32;
-  int grid = 8;        // latent cells per side the positions are learned for
+  int grid = 8;  // latent cells per side the positions are learned for
   int patch = 1;
   int width = 256;
   int depth = 8;

@@ -58,7 +58,11 @@ graph::Graph build_scorer_text(const ScorerConfig& c, int batch, int length) {
 }
 
 Json to_json(const ScorerConfig& c) {
-  return {{"type", "scorer"}, {"image_size", c.image_size}, {"channels", c.channels}, {"width", c.width}, {"text", to_json(c.text)}};
+  return {{"type", "scorer"},
+          {"image_size", c.image_size},
+          {"channels", c.channels},
+          {"width", c.width},
+          {"text", to_json(c.text)}};
 }
 
 ScorerConfig scorer_from_json(const Json& json) {
@@ -68,7 +72,8 @@ ScorerConfig scorer_from_json(const Json& json) {
   c.channels = r.integers("channels", 8, 4096);
   c.width = r.integer("width", 1, 4096);
   c.text = text_encoder_from_json(get_object(json, "text", "scorer config"));
-  if (c.channels.empty() || c.channels.size() > 8) fail(ErrorKind::bad_file, "scorer config: 1 to 8 levels were wanted");
+  if (c.channels.empty() || c.channels.size() > 8)
+    fail(ErrorKind::bad_file, "scorer config: 1 to 8 levels were wanted");
   return c;
 }
 

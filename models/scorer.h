@@ -15,7 +15,8 @@ struct ScorerConfig {
   int image_size = 64;
   std::vector<int> channels{48, 96, 160, 192};  // at 1/2, 1/4, 1/8, 1/16
   int width = 128;                              // of the shared space
-  TextEncoderConfig text{.vocabulary = 4096, .width = 128, .depth = 2, .heads = 4, .ffn_ratio = 4, .max_length = 64, .out_width = 128};
+  TextEncoderConfig text{
+      .vocabulary = 4096, .width = 128, .depth = 2, .heads = 4, .ffn_ratio = 4, .max_length = 64, .out_width = 128};
   bool operator==(const ScorerConfig&) const = default;
 };
 

@@ -13,13 +13,16 @@ namespace {
 // 3x3, stride 2, rounding up: what does not fit is completed by padding that takes no part.
 Var pool(Builder& b, Var x) {
   const std::int64_t down = (x.dim(1) - 3) % 2 != 0, right = (x.dim(2) - 3) % 2 != 0;
-  return b.pool2d(x, {.kind = graph::PoolKind::max, .kernel = {3, 3}, .stride = {2, 2}, .padding = {0, 0, down, right}});
+  return b.pool2d(x,
+                  {.kind = graph::PoolKind::max, .kernel = {3, 3}, .stride = {2, 2}, .padding = {0, 0, down, right}});
 }
 
 Var fire(Builder& b, Var x, int index, int squeeze, int expand) {
   const std::string name = fmt::format("fire{}/", index);
   Var s = b.relu(b.conv2d(x, name + "squeeze1x1", squeeze, {.kernel = 1}));
-  x = b.concat({b.relu(b.conv2d(s, name + "expand1x1", expand, {.kernel = 1})), b.relu(b.conv2d(s, name + "expand3x3", expand))}, -1);
+  x = b.concat(
+      {b.relu(b.conv2d(s, name + "expand1x1", expand, {.kernel = 1})), b.relu(b.conv2d(s, name + "expand3x3", expand))},
+      -1);
   if (index >= 3 && index != 4) b.tap(fmt::format("fire{}", index), x);
   return x;
 }

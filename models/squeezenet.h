@@ -1,5 +1,6 @@
-// SqueezeNet v1.1 (Iandola et al. 2016) as a feature extractor: the published Caffe layout, without the classifier's softmax.
-// Input: BGR, 0..255, minus (104, 117, 123), any size of at least 32. Weights come from its ncnn files (formats/ncnn).
+// SqueezeNet v1.1 (Iandola et al. 2016) as a feature extractor: the published Caffe layout, without the classifier's
+// softmax. Input: BGR, 0..255, minus (104, 117, 123), any size of at least 32. Weights come from its ncnn files
+// (formats/ncnn).
 #pragma once
 
 #include "graph/graph.h"

@@ -36,8 +36,8 @@ graph::Graph build_text_encoder(const TextEncoderConfig& c, int batch, int lengt
 }
 
 Json to_json(const TextEncoderConfig& c) {
-  return {{"type", "text_encoder"}, {"vocabulary", c.vocabulary}, {"width", c.width},
-          {"depth", c.depth},       {"heads", c.heads},           {"ffn_ratio", c.ffn_ratio},
+  return {{"type", "text_encoder"},     {"vocabulary", c.vocabulary}, {"width", c.width},
+          {"depth", c.depth},           {"heads", c.heads},           {"ffn_ratio", c.ffn_ratio},
           {"max_length", c.max_length}, {"out_width", c.out_width}};
 }
 

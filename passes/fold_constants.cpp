@@ -45,7 +45,8 @@ std::map<ValueId, Constant> evaluate(const Graph& g, const std::vector<ValueId>&
   for (ValueId v : wanted) b.output(fmt::format("{}", v), copy.get(v));
   const std::vector<Tensor> results = (*make_reference_executor()->compile(b.finish(), Weights(), {}))({});
   std::map<ValueId, Constant> constants;
-  for (std::size_t i = 0; i < wanted.size(); ++i) constants[wanted[i]] = to_constant(results[i], g.type(wanted[i]).dtype);
+  for (std::size_t i = 0; i < wanted.size(); ++i)
+    constants[wanted[i]] = to_constant(results[i], g.type(wanted[i]).dtype);
   return constants;
 }
 

@@ -89,9 +89,11 @@ TEST(SplitInvariant, RefusesAnUnknownInput) {
 
 // Keys and values of all blocks, and the pooled text, leave the denoiser.
 TEST(SplitInvariant, DenoiserGivesTheSameResult) {
-  const Graph g = models::build_dit({.latent_channels = 4, .grid = 2, .width = 16, .depth = 3, .heads = 2, .text_width = 12}, 2, 5);
+  const Graph g =
+      models::build_dit({.latent_channels = 4, .grid = 2, .width = 16, .depth = 3, .heads = 2, .text_width = 12}, 2, 5);
   Weights weights = initialise(g, 1);
-  for (const std::string& name : weights.names()) weights.set(name, draw({DType::f32, weights.at(name).shape()}, weights.at(name).shape().size()));
+  for (const std::string& name : weights.names())
+    weights.set(name, draw({DType::f32, weights.at(name).shape()}, weights.at(name).shape().size()));
   const Split s = split_invariant(g, {"text", "pooled", "mask"});
   EXPECT_EQ(s.once.outputs.size(), 4u);  // kv of three blocks, and the projection of the pooled text
   EXPECT_FALSE(s.once.find_input("mask"));
@@ -107,7 +109,8 @@ TEST(SplitInvariant, DenoiserGivesTheSameResult) {
     for (ValueId v : graph.inputs) in.push_back(values.at(graph.value(v).name));
     return in;
   };
-  for (std::size_t i = 0; i < g.inputs.size(); ++i) values[g.value(g.inputs[i]).name] = draw(g.type(g.inputs[i]), 100 + i);
+  for (std::size_t i = 0; i < g.inputs.size(); ++i)
+    values[g.value(g.inputs[i]).name] = draw(g.type(g.inputs[i]), 100 + i);
   const auto whole = run(g, weights, inputs_of(g));
   const auto once = run(s.once, weights, inputs_of(s.once));
   for (std::size_t i = 0; i < once.size(); ++i) values[s.once.outputs[i].name] = once[i];

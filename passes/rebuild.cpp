@@ -22,9 +22,12 @@ void Rebuild::copy(const Node& node) {
   set(node.output, builder_.add(node.op, in));
 }
 
-void Rebuild::input(ValueId v) { set(v, builder_.input(from_.value(v).name, from_.type(v).shape, from_.type(v).dtype)); }
+void Rebuild::input(ValueId v) {
+  set(v, builder_.input(from_.value(v).name, from_.type(v).shape, from_.type(v).dtype));
+}
 
-std::vector<bool> needed_nodes(const Graph& graph, const std::vector<ValueId>& wanted, const std::function<bool(ValueId)>& stop) {
+std::vector<bool> needed_nodes(const Graph& graph, const std::vector<ValueId>& wanted,
+                               const std::function<bool(ValueId)>& stop) {
   std::vector<bool> value(graph.values.size(), false), node(graph.nodes.size(), false);
   for (ValueId v : wanted) value[static_cast<std::size_t>(v)] = true;
   for (std::size_t n = graph.nodes.size(); n-- > 0;) {

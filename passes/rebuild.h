@@ -11,13 +11,14 @@ namespace thimble::passes {
 // The values of `from` that have a counterpart in the graph of `builder`. Parameters are made when first asked for.
 class Rebuild {
  public:
-  Rebuild(const graph::Graph& from, graph::Builder& builder) : from_(from), builder_(builder), made_(from.values.size()) {}
+  Rebuild(const graph::Graph& from, graph::Builder& builder)
+      : from_(from), builder_(builder), made_(from.values.size()) {}
 
   bool has(graph::ValueId v) const { return made_[static_cast<std::size_t>(v)].builder != nullptr; }
   void set(graph::ValueId v, graph::Var var) { made_[static_cast<std::size_t>(v)] = var; }
-  graph::Var get(graph::ValueId v);          // a parameter, or what was set or copied before
-  void copy(const graph::Node& node);        // its inputs must be there
-  void input(graph::ValueId v);              // an input of the same name and type
+  graph::Var get(graph::ValueId v);    // a parameter, or what was set or copied before
+  void copy(const graph::Node& node);  // its inputs must be there
+  void input(graph::ValueId v);        // an input of the same name and type
 
  private:
   const graph::Graph& from_;

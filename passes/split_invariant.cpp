@@ -18,7 +18,8 @@ enum class Depends : std::uint8_t { nothing, invariant, varying };
 
 std::vector<Depends> dependences(const Graph& g, const std::set<std::string>& invariant_inputs) {
   std::vector<Depends> d(g.values.size(), Depends::nothing);
-  for (ValueId v : g.inputs) d[index(v)] = invariant_inputs.contains(g.value(v).name) ? Depends::invariant : Depends::varying;
+  for (ValueId v : g.inputs)
+    d[index(v)] = invariant_inputs.contains(g.value(v).name) ? Depends::invariant : Depends::varying;
   for (const Node& node : g.nodes) {
     for (ValueId v : node.inputs) d[index(node.output)] = std::max(d[index(node.output)], d[index(v)]);
   }
@@ -26,8 +27,8 @@ std::vector<Depends> dependences(const Graph& g, const std::set<std::string>& in
 }
 
 bool is_view(const Op& op) {
-  return std::holds_alternative<Reshape>(op) || std::holds_alternative<Slice>(op) || std::holds_alternative<Transpose>(op) ||
-         std::holds_alternative<Broadcast>(op);
+  return std::holds_alternative<Reshape>(op) || std::holds_alternative<Slice>(op) ||
+         std::holds_alternative<Transpose>(op) || std::holds_alternative<Broadcast>(op);
 }
 
 }  // namespace

@@ -15,11 +15,11 @@ struct Split {
   graph::Graph rest;  // inputs: what is left of the original's, then "once.0", ...; outputs and taps: the original's
 };
 
-// Nodes that read, directly or not, at least one of `invariant_inputs` and no other input go to `once`; so do nodes made
-// of parameters and constants that only such nodes need. Parameters keep their names in both parts.
-// When nothing can be split off, `once` has no nodes and no outputs and `rest` is the original; such a `once` is not to
-// be compiled. Moves and views (reshape, slice, transpose, broadcast) at the border stay in `rest`: a value is handed
-// over once and cut up there. Errors: bad_input when a name is not an input of the graph.
+// Nodes that read, directly or not, at least one of `invariant_inputs` and no other input go to `once`; so do nodes
+// made of parameters and constants that only such nodes need. Parameters keep their names in both parts. When nothing
+// can be split off, `once` has no nodes and no outputs and `rest` is the original; such a `once` is not to be compiled.
+// Moves and views (reshape, slice, transpose, broadcast) at the border stay in `rest`: a value is handed over once and
+// cut up there. Errors: bad_input when a name is not an input of the graph.
 Split split_invariant(const graph::Graph& graph, const std::set<std::string>& invariant_inputs);
 
 }  // namespace thimble::passes

@@ -25,7 +25,8 @@ std::size_t assign_arena(std::vector<PlanBuffer>& buffers) {
     taken.clear();
     for (std::size_t j : placed) {
       const PlanBuffer& o = buffers[j];
-      if (o.first <= b.last && b.first <= o.last) taken.push_back({o.offset, o.offset + round_up(std::max<std::size_t>(o.bytes, 1), 64)});
+      if (o.first <= b.last && b.first <= o.last)
+        taken.push_back({o.offset, o.offset + round_up(std::max<std::size_t>(o.bytes, 1), 64)});
     }
     std::ranges::sort(taken, {}, &Taken::begin);
     std::size_t at = 0, best = std::numeric_limits<std::size_t>::max(), best_gap = best;

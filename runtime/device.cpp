@@ -31,8 +31,12 @@ struct Shared {
 class Program final : public DeviceProgram {
  public:
   Program(const Graph& graph, const Weights& weights, const CompileOptions& options, std::shared_ptr<Shared> shared)
-      : DeviceProgram(graph), shared_(std::move(shared)), plan_(make_plan(graph, options, shared_->isa, shared_->pool.threads())),
-        arena_(plan_.arena_bytes), scratch_(plan_.scratch_bytes), casts_(kernels::pick_elementwise(DType::f32, shared_->isa)) {
+      : DeviceProgram(graph),
+        shared_(std::move(shared)),
+        plan_(make_plan(graph, options, shared_->isa, shared_->pool.threads())),
+        arena_(plan_.arena_bytes),
+        scratch_(plan_.scratch_bytes),
+        casts_(kernels::pick_elementwise(DType::f32, shared_->isa)) {
     weights.check_covers(graph, graph.name);
     {
       std::lock_guard lock(shared_->running);
@@ -42,13 +46,15 @@ class Program final : public DeviceProgram {
     }
     for (const PlanBuffer& b : plan_.buffers) {
       // Fixed buffers are only read: no step writes to one.
-      places_.push_back(b.home == Home::fixed ? const_cast<std::byte*>(packed_[index(b.index)]->data()) : arena_.data() + b.offset);
+      places_.push_back(b.home == Home::fixed ? const_cast<std::byte*>(packed_[index(b.index)]->data())
+                                              : arena_.data() + b.offset);
     }
     profile_.assign(plan_.steps.size(), 0);
     for (FixedBuffer& b : plan_.fixed) b.fill = nullptr;
   }
 
-  void run(std::span<const TensorView> inputs, std::span<const MutableTensorView> outputs, const CancelToken* cancel) override {
+  void run(std::span<const TensorView> inputs, std::span<const MutableTensorView> outputs,
+           const CancelToken* cancel) override {
     check_arguments(inputs, outputs);
     std::lock_guard lock(shared_->running);
     for (std::size_t i = 0; i < inputs.size(); ++i) take(plan_.inputs[i], inputs[i]);
@@ -129,17 +135,21 @@ class Program final : public DeviceProgram {
 class DeviceExecutor final : public Executor {
  public:
   explicit DeviceExecutor(const DeviceOptions& options)
-      : shared_(std::make_shared<Shared>(options.isa, options.threads > 0 ? options.threads : usable_processors())), packed_(options.packed) {
+      : shared_(std::make_shared<Shared>(options.isa, options.threads > 0 ? options.threads : usable_processors())),
+        packed_(options.packed) {
     if (!supports(cpu(), options.isa)) {
-      fail(ErrorKind::unsupported, "this machine has no {}; the best it has is {}", to_string(options.isa), to_string(best_isa()));
+      fail(ErrorKind::unsupported, "this machine has no {}; the best it has is {}", to_string(options.isa),
+           to_string(best_isa()));
     }
   }
 
   std::string name() const override {
-    return fmt::format("device {}, {} thread{}", to_string(shared_->isa), shared_->pool.threads(), shared_->pool.threads() == 1 ? "" : "s");
+    return fmt::format("device {}, {} thread{}", to_string(shared_->isa), shared_->pool.threads(),
+                       shared_->pool.threads() == 1 ? "" : "s");
   }
 
-  std::unique_ptr<graph::Program> compile(const Graph& graph, const Weights& weights, const CompileOptions& options) override {
+  std::unique_ptr<graph::Program> compile(const Graph& graph, const Weights& weights,
+                                          const CompileOptions& options) override {
     auto program = std::make_unique<Program>(graph, weights, options, shared_);
     if (packed_) packed_();
     return program;
@@ -152,6 +162,8 @@ class DeviceExecutor final : public Executor {
 
 }  // namespace
 
-std::unique_ptr<Executor> make_device_executor(const DeviceOptions& options) { return std::make_unique<DeviceExecutor>(options); }
+std::unique_ptr<Executor> make_device_executor(const DeviceOptions& options) {
+  return std::make_unique<DeviceExecutor>(options);
+}
 
 }  // namespace thimble::runtime

@@ -33,11 +33,11 @@ struct DeviceOptions {
 
 // One step of a plan, for people and tools.
 struct StepReport {
-  int node = -1;                 // index in graph.nodes of the op that gives the step its name; -1: made by the plan
-  std::string op;                // "linear+gelu_tanh", "linear+gate+residual", "copy"
-  std::string output;            // type as stored: "bf16[2,64,256]"
-  std::string kernel;            // row of the kernel table, or "plain"
-  std::string refused;           // better rows and why they were not taken; empty when the best one was
+  int node = -1;        // index in graph.nodes of the op that gives the step its name; -1: made by the plan
+  std::string op;       // "linear+gelu_tanh", "linear+gate+residual", "copy"
+  std::string output;   // type as stored: "bf16[2,64,256]"
+  std::string kernel;   // row of the kernel table, or "plain"
+  std::string refused;  // better rows and why they were not taken; empty when the best one was
   double flops = 0;
   std::size_t weight_bytes = 0;  // static operands as held: packed matrices, biases, tables
   std::string place;             // of the result: "arena", "output 0"

@@ -11,14 +11,15 @@
 namespace thimble::runtime {
 
 struct Facts {
-  std::vector<bool> alive;                 // by node: an output depends on it
-  std::vector<bool> fixed;                 // by value: a parameter, a constant, or a view of one (a pure one: no copy)
-  std::vector<std::vector<int>> readers;   // by value: living nodes that read it, once per operand
-  std::vector<bool> kept;                  // by value: an output or a tap, which must exist as it is
+  std::vector<bool> alive;                // by node: an output depends on it
+  std::vector<bool> fixed;                // by value: a parameter, a constant, or a view of one (a pure one: no copy)
+  std::vector<std::vector<int>> readers;  // by value: living nodes that read it, once per operand
+  std::vector<bool> kept;                 // by value: an output or a tap, which must exist as it is
   // By value. Non-floating, bf16, f16 and f64 values as the graph says. f32 values as f32, or with Precision::bf16 as
   // bf16, except where every reader needs f32: attention masks, arguments of the sinusoidal embedding, of comparisons
-  // and of casts to integers, and whatever element-wise or moving nodes lead to nothing but these; and except results of
-  // linear and conv2d that are outputs of the graph and nothing else, reshaped or shuffled: their kernels write f32 at no cost.
+  // and of casts to integers, and whatever element-wise or moving nodes lead to nothing but these; and except results
+  // of linear and conv2d that are outputs of the graph and nothing else, reshaped or shuffled: their kernels write f32
+  // at no cost.
   std::vector<DType> stored;
 
   int sole_reader(graph::ValueId v) const;  // the node that alone reads `v`; -1 if there are more, or it is kept

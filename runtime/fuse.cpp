@@ -38,7 +38,8 @@ struct Fuser {
 
 bool is_product(const Fuser& s, const Unit& u) {
   const Node& node = s.node(u.node);
-  return std::holds_alternative<Linear>(node.op) || std::holds_alternative<Conv2d>(node.op) || is_linear_matmul(s.g, s.f, node);
+  return std::holds_alternative<Linear>(node.op) || std::holds_alternative<Conv2d>(node.op) ||
+         is_linear_matmul(s.g, s.f, node);
 }
 
 // A sum or product of the unit's result with another value; the other operand, or -1.
@@ -68,7 +69,9 @@ bool fuse_upsample(Fuser& s, Unit& u) {
 bool fuse_shuffle(Fuser& s, Unit& u) {
   const auto* conv = std::get_if<Conv2d>(&s.node(u.node).op);
   if (conv == nullptr || conv->groups != 1 || u.gate >= 0 || u.residual >= 0 || u.shuffle > 0) return false;
-  if (!s.f.fixed[index(s.node(u.node).inputs[1])] || (u.bias >= 0 && !s.f.fixed[index(u.bias)])) return false;
+  if (!s.f.fixed[index(s.node(u.node).inputs[1])] ||
+      (u.bias >= 0 && (!s.f.fixed[index(u.bias)] || s.g.type(u.bias).shape.size() != 1)))
+    return false;
   int n = -1;
   const auto* shuffle = s.next<PixelShuffle>(u, n);
   if (shuffle == nullptr) return false;
@@ -170,14 +173,16 @@ int sole_attention(const Fuser& s, ValueId v) {
 // Linears of one input that feed one attention (queries, keys, values) become one product.
 bool fuse_parallel_linears(Fuser& s, Unit& u) {
   const Node& first = s.node(u.node);
-  if (!std::holds_alternative<Linear>(first.op) || u.nodes.size() > 1 || !s.f.fixed[index(first.inputs[1])]) return false;
+  if (!std::holds_alternative<Linear>(first.op) || u.nodes.size() > 1 || !s.f.fixed[index(first.inputs[1])])
+    return false;
   const int attention = sole_attention(s, first.output);
   if (attention < 0) return false;
   std::vector<int> found{u.node};
   for (int reader : s.f.readers[index(first.inputs[0])]) {
     const Node& other = s.node(reader);
     if (reader <= u.node || s.taken[index(reader)] || !std::holds_alternative<Linear>(other.op)) continue;
-    const bool fixed = std::ranges::all_of(other.inputs.begin() + 1, other.inputs.end(), [&](ValueId v) { return s.f.fixed[index(v)]; });
+    const bool fixed = std::ranges::all_of(other.inputs.begin() + 1, other.inputs.end(),
+                                           [&](ValueId v) { return s.f.fixed[index(v)]; });
     if (fixed && other.inputs[0] == first.inputs[0] && other.inputs.size() == first.inputs.size() &&
         sole_attention(s, other.output) == attention && std::ranges::find(found, reader) == found.end()) {
       found.push_back(reader);
@@ -239,7 +244,8 @@ std::vector<Unit> fuse(const Graph& g, const Facts& f) {
     u.output = node.output;
     u.name = op_name(node.op);
     if (!node.inputs.empty()) u.x = node.inputs[0];
-    if ((std::holds_alternative<Linear>(node.op) || std::holds_alternative<Conv2d>(node.op)) && node.inputs.size() > 2) {
+    if ((std::holds_alternative<Linear>(node.op) || std::holds_alternative<Conv2d>(node.op)) &&
+        node.inputs.size() > 2) {
       u.bias = node.inputs[2];
     }
     s.taken[index(n)] = true;

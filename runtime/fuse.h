@@ -1,6 +1,6 @@
 // Groups nodes into units, each of which becomes one step (or a few): bias, activation, gate and residual go into the
-// pass of a matrix product or convolution, modulation and activation into that of a norm. Fusions are rows of a table in
-// fuse.cpp; a value that is an output, a tap, or read elsewhere is never fused away.
+// pass of a matrix product or convolution, modulation and activation into that of a norm. Fusions are rows of a table
+// in fuse.cpp; a value that is an output, a tap, or read elsewhere is never fused away.
 #pragma once
 
 #include <string>
@@ -12,20 +12,20 @@
 namespace thimble::runtime {
 
 struct Unit {
-  int node = -1;                  // the op that gives the step its kernel
-  std::vector<int> nodes;         // all that it computes, `node` included
-  graph::ValueId output = -1;     // of the last of them
-  int position = 0;               // where it runs: the node index of its last op, or of the first of merged ones
-  std::string name;               // "linear+gate+residual"
+  int node = -1;               // the op that gives the step its kernel
+  std::vector<int> nodes;      // all that it computes, `node` included
+  graph::ValueId output = -1;  // of the last of them
+  int position = 0;            // where it runs: the node index of its last op, or of the first of merged ones
+  std::string name;            // "linear+gate+residual"
 
   // Linear, MatMul by fixed weights, Conv2d:
-  graph::ValueId x = -1;          // input 0, or the picture before a fused doubling
+  graph::ValueId x = -1;  // input 0, or the picture before a fused doubling
   bool upsample = false;
-  std::int64_t shuffle = 0;       // factor of a pixel shuffle that follows; the channels are made in its order
+  std::int64_t shuffle = 0;  // factor of a pixel shuffle that follows; the channels are made in its order
   graph::ValueId bias = -1;
   std::optional<graph::UnaryKind> activation;  // norms too
   graph::ValueId gate = -1, residual = -1;
-  std::vector<int> merged;        // linears of one input run as one product; their outputs are slices of its result
+  std::vector<int> merged;  // linears of one input run as one product; their outputs are slices of its result
   // LayerNorm, RmsNorm:
   graph::ValueId shift = -1, scale = -1;
 

@@ -35,9 +35,13 @@ std::vector<std::string> steps(const std::function<void(Builder&)>& f) { return 
 using Ops = std::vector<std::string>;
 
 TEST(Fuse, BiasAndActivationIntoLinear) {
-  EXPECT_EQ(steps([](Builder& b) { b.output("y", b.gelu_tanh(b.linear(b.input("x", {2, 5, 12}), "fc", 20))); }), Ops{"linear+gelu_tanh"});
   EXPECT_EQ(steps([](Builder& b) {
-              const Var w = b.param("w", {12, 7}, {Init::Kind::normal, 0.3}), bias = b.param("b", {7}, {Init::Kind::normal, 1});
+              b.output("y", b.gelu_tanh(b.linear(b.input("x", {2, 5, 12}), "fc", 20)));
+            }),
+            Ops{"linear+gelu_tanh"});
+  EXPECT_EQ(steps([](Builder& b) {
+              const Var w = b.param("w", {12, 7}, {Init::Kind::normal, 0.3}),
+                        bias = b.param("b", {7}, {Init::Kind::normal, 1});
               b.output("y", b.silu(b.matmul(b.input("x", {5, 12}), w) + bias));
             }),
             Ops{"matmul+bias+silu"});
@@ -82,7 +86,10 @@ TEST(Fuse, ModulationIntoNorm) {
 }
 
 TEST(Fuse, ActivationIntoGroupNorm) {
-  EXPECT_EQ(steps([](Builder& b) { b.output("y", b.silu(b.group_norm(b.input("x", {2, 4, 5, 16}), "n", 4))); }), Ops{"group_norm+silu"});
+  EXPECT_EQ(steps([](Builder& b) {
+              b.output("y", b.silu(b.group_norm(b.input("x", {2, 4, 5, 16}), "n", 4)));
+            }),
+            Ops{"group_norm+silu"});
 }
 
 TEST(Fuse, ConvolutionTakesActivationResidualAndDoubling) {
@@ -102,16 +109,28 @@ TEST(Fuse, ConvolutionTakesActivationResidualAndDoubling) {
 }
 
 TEST(Fuse, ConvolutionMakesChannelsInTheOrderOfTheShuffle) {
-  EXPECT_EQ(steps([](Builder& b) { b.output("y", b.pixel_shuffle(b.conv2d(b.input("x", {2, 4, 3, 8}), "up", 12, {.kernel = 1}), 2)); }),
+  EXPECT_EQ(steps([](Builder& b) {
+              b.output("y", b.pixel_shuffle(b.conv2d(b.input("x", {2, 4, 3, 8}), "up", 12, {.kernel = 1}), 2));
+            }),
             (Ops{"conv2d+pixel_shuffle", "pixel_shuffle"}));
-  EXPECT_EQ(steps([](Builder& b) { b.output("y", b.relu(b.pixel_shuffle(b.conv2d(b.input("x", {1, 4, 3, 8}), "up", 45, {.bias = false}), 3))); }),
-            (Ops{"conv2d+pixel_shuffle+relu", "pixel_shuffle"}));
+  EXPECT_EQ(
+      steps([](Builder& b) {
+        b.output("y", b.relu(b.pixel_shuffle(b.conv2d(b.input("x", {1, 4, 3, 8}), "up", 45, {.bias = false}), 3)));
+      }),
+      (Ops{"conv2d+pixel_shuffle+relu", "pixel_shuffle"}));
+  // A bias of another form than (O) keeps the channels where they are.
+  EXPECT_EQ(steps([](Builder& b) {
+              const Var bias = b.param("b", {1, 1, 1, 12}, {Init::Kind::normal, 1});
+              b.output("y", b.pixel_shuffle(b.conv2d(b.input("x", {1, 4, 3, 8}), "up", 12, {.bias = false}) + bias, 2));
+            }),
+            (Ops{"conv2d+bias", "pixel_shuffle"}));
 }
 
 TEST(Fuse, ProjectionsOfOneAttentionAreOneProduct) {
   EXPECT_EQ(steps([](Builder& b) {
               const Var x = b.input("x", {2, 7, 16});
-              const Var a = b.attention(b.linear(x, "q", 16), b.linear(x, "k", 16), b.linear(x, "v", 16), {.heads = 2, .kv_heads = 2});
+              const Var a = b.attention(b.linear(x, "q", 16), b.linear(x, "k", 16), b.linear(x, "v", 16),
+                                        {.heads = 2, .kv_heads = 2});
               b.output("y", b.linear(a, "out", 16) + x);
             }),
             (Ops{"linear x3", "attention", "linear+residual"}));
@@ -126,20 +145,25 @@ TEST(Fuse, SlicesOfAFusedProjectionAreNotCopied) {
 }
 
 TEST(Fuse, ReshapeBeforeAnOutputIsNotCopied) {
-  EXPECT_EQ(steps([](Builder& b) { b.output("y", b.reshape(b.linear(b.input("x", {2, 6, 8}), "fc", 4), {2, 2, 3, 4})); }), Ops{"linear"});
+  EXPECT_EQ(steps([](Builder& b) {
+              b.output("y", b.reshape(b.linear(b.input("x", {2, 6, 8}), "fc", 4), {2, 2, 3, 4}));
+            }),
+            Ops{"linear"});
 }
 
 TEST(Fuse, WeightsThatTheGraphComputesArePackedAtRun) {
   EXPECT_EQ(steps([](Builder& b) {
-              const Var w = b.param("w", {10, 12}, {Init::Kind::normal, 0.3}) * b.param("s", {10, 1}, {Init::Kind::normal, 1});
+              const Var w =
+                  b.param("w", {10, 12}, {Init::Kind::normal, 0.3}) * b.param("s", {10, 1}, {Init::Kind::normal, 1});
               b.output("y", b.add(graph::Linear{}, {b.input("x", {5, 12}), w}));
             }),
             (Ops{"binary mul", "pack", "linear"}));
-  EXPECT_EQ(steps([](Builder& b) {
-              const Var w = b.tanh(b.param("w", {6, 2, 3, 3}, {Init::Kind::normal, 0.3}));
-              b.output("y", b.add(graph::Conv2d{.padding = {1, 1, 1, 1}, .groups = 2}, {b.input("x", {1, 5, 6, 4}), w}));
-            }),
-            (Ops{"unary tanh", "transpose", "pack", "pack", "conv2d"}));
+  EXPECT_EQ(
+      steps([](Builder& b) {
+        const Var w = b.tanh(b.param("w", {6, 2, 3, 3}, {Init::Kind::normal, 0.3}));
+        b.output("y", b.add(graph::Conv2d{.padding = {1, 1, 1, 1}, .groups = 2}, {b.input("x", {1, 5, 6, 4}), w}));
+      }),
+      (Ops{"unary tanh", "transpose", "pack", "pack", "conv2d"}));
 }
 
 }  // namespace

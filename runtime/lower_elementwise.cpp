@@ -79,7 +79,8 @@ Lowering::Kernel named(const Row& row, const auto& rows, Isa cap) {
   return {std::string(row.name), refused_rows(rows, &row, cap)};
 }
 
-void emit_plain(Lowering& l, const Unit& u, double (*function)(double, double), const Located& a, const Located* b, const Located& y) {
+void emit_plain(Lowering& l, const Unit& u, double (*function)(double, double), const Located& a, const Located* b,
+                const Located& y) {
   PlainStep step{.function = function, .a_type = a.dtype, .b_type = b ? b->dtype : a.dtype, .y_type = y.dtype};
   step.rank = want_rank(y.shape, u.name);
   std::ranges::copy(y.shape, step.shape);
@@ -90,7 +91,8 @@ void emit_plain(Lowering& l, const Unit& u, double (*function)(double, double), 
   l.emit(&u, u.name, {}, step, io, y);
 }
 
-void emit_binary(Lowering& l, const Unit& u, std::string name, BinaryKind kind, const Located& a, const Located& b, const Located& y) {
+void emit_binary(Lowering& l, const Unit& u, std::string name, BinaryKind kind, const Located& a, const Located& b,
+                 const Located& y) {
   const auto& k = want_kernel(kernels::pick_elementwise(a.dtype, l.isa), a.dtype, "binary");
   BinaryStep step{&k, kernel_op(kind), {}};
   step.args.rank = want_rank(y.shape, name);
@@ -127,7 +129,9 @@ void lower(Lowering& l, const Unit& u, const Binary& op) {
     return emit_plain(l, u, plain_function(op.kind), a, &b, y);
   }
   // An operand of the result's shape may be overwritten, if it is read in the result's order.
-  const auto reuse = [&](ValueId v, const Located& x) { return x.dense() && x.shape == l.type(u.output).shape ? v : -1; };
+  const auto reuse = [&](ValueId v, const Located& x) {
+    return x.dense() && x.shape == l.type(u.output).shape ? v : -1;
+  };
   const Located y = l.result(u, {reuse(av, a), reuse(bv, b)});
   emit_binary(l, u, fmt::format("{} {}", u.name, to_string(op.kind)), op.kind, a, b, y);
 }
@@ -143,7 +147,8 @@ void lower(Lowering& l, const Unit& u, const Where&) {
   broadcast_strides(c, y.shape, step.args.condition_strides);
   broadcast_strides(a, y.shape, step.args.a_strides);
   broadcast_strides(b, y.shape, step.args.b_strides);
-  l.emit(&u, u.name, {"where"}, step, {.in = {Lowering::at(c), Lowering::at(a), Lowering::at(b)}, .out = Lowering::at(y)}, y);
+  l.emit(&u, u.name, {"where"}, step,
+         {.in = {Lowering::at(c), Lowering::at(a), Lowering::at(b)}, .out = Lowering::at(y)}, y);
 }
 
 void lower(Lowering& l, const Unit& u, const Cast&) {
@@ -168,7 +173,8 @@ void lower(Lowering& l, const Unit& u, const Glu& op) {
   step.args.channels = step.args.y_stride = r.columns / 2;
   step.args.value_stride = step.args.gate_stride = r.stride;
   step.args.activation = kernel_op(op.activation);
-  l.emit(&u, u.name, named(k, kernels::elementwise_kernels(), l.isa), step, {.in = {Lowering::at(x)}, .out = Lowering::at(y)}, y);
+  l.emit(&u, u.name, named(k, kernels::elementwise_kernels(), l.isa), step,
+         {.in = {Lowering::at(x)}, .out = Lowering::at(y)}, y);
 }
 
 // Alone, without a norm before it: x + scale * x, then + shift.
@@ -209,7 +215,8 @@ void lower(Lowering& l, const Unit& u, const Reduce& op) {
          {.in = {Lowering::at(x)}, .out = Lowering::at(y)}, y);
 }
 
-// Along another axis than the last: the axis is brought to the end by a copy, and the result is a view that puts it back.
+// Along another axis than the last: the axis is brought to the end by a copy, and the result is a view that puts it
+// back.
 void lower(Lowering& l, const Unit& u, const Softmax& op) {
   const DType type = l.stored(u.output);
   const auto& k = want_kernel(kernels::pick_norm(type, l.isa), type, "softmax");
@@ -237,7 +244,8 @@ void lower(Lowering& l, const Unit& u, const Softmax& op) {
   step.args.rows = r.rows;
   step.args.n = r.columns;
   step.args.x_rows.stride = r.stride;
-  l.emit(&u, u.name, named(k, kernels::norm_kernels(), l.isa), step, {.in = {Lowering::at(x)}, .out = Lowering::at(y)}, y);
+  l.emit(&u, u.name, named(k, kernels::norm_kernels(), l.isa), step, {.in = {Lowering::at(x)}, .out = Lowering::at(y)},
+         y);
 }
 
 }  // namespace thimble::runtime

@@ -48,7 +48,8 @@ StaticSource space_first(const Lowering& l, ValueId v, std::int64_t r) {
 Located shuffled_bias(Lowering& l, const Unit& u) {
   FixedBuffer b;
   b.sources.push_back(space_first(l, u.bias, u.shuffle));
-  b.key = fmt::format("{} as f32", b.sources[0].literal ? fmt::format("%{} shuffled {}", u.bias, u.shuffle) : b.sources[0].key());
+  b.key = fmt::format("{} as f32",
+                      b.sources[0].literal ? fmt::format("%{} shuffled {}", u.bias, u.shuffle) : b.sources[0].key());
   const std::int64_t n = l.type(u.bias).elements();
   b.bytes = index(n) * sizeof(float);
   b.fill = [n](std::span<const Tensor> from, ThreadPool&, std::byte* to) {
@@ -102,8 +103,8 @@ std::string source_key(const Lowering& l, ValueId v) {
 bool packs(DType type) { return type == DType::f32 || type == DType::bf16 || type == DType::f16; }
 
 // The rows of all sources, (N, K) each or (K, N) if `transposed`, packed one after another.
-Located packed_matrix(Lowering& l, const kernels::GemmKernel& kernel, const std::vector<ValueId>& weights, bool transposed,
-                      std::int64_t N, std::int64_t K) {
+Located packed_matrix(Lowering& l, const kernels::GemmKernel& kernel, const std::vector<ValueId>& weights,
+                      bool transposed, std::int64_t N, std::int64_t K) {
   FixedBuffer b;
   for (ValueId v : weights) {
     b.sources.push_back(l.source(v));
@@ -138,7 +139,8 @@ Located packed_at_run(Lowering& l, const kernels::GemmKernel& kernel, ValueId we
   const Located from = l.read_dense(weight, l.held(weight));
   const auto bytes = static_cast<std::int64_t>(kernels::packed_bytes(kernel, N, K));
   const Located to = l.temporary({DType::u8, {bytes}});
-  l.emit(nullptr, "pack", {"pack_weights"}, PackGemmStep{&kernel, N, K, K, from.dtype}, {.in = {Lowering::at(from)}, .out = Lowering::at(to)}, to);
+  l.emit(nullptr, "pack", {"pack_weights"}, PackGemmStep{&kernel, N, K, K, from.dtype},
+         {.in = {Lowering::at(from)}, .out = Lowering::at(to)}, to);
   return to;
 }
 
@@ -147,7 +149,8 @@ void lower_product(Lowering& l, const Unit& u, ValueId weight, bool transposed, 
   const kernels::GemmKernel& kernel = kernels::pick_gemm(product_type(l, u), l.isa);
   Operands io;
   const Located x = l.read_rows(u.x, kernel.type);
-  const Located w = l.fixed(weight) ? packed_matrix(l, kernel, {weight}, transposed, N, K) : packed_at_run(l, kernel, weight, N, K);
+  const Located w =
+      l.fixed(weight) ? packed_matrix(l, kernel, {weight}, transposed, N, K) : packed_at_run(l, kernel, weight, N, K);
   GemmStep step{&kernel, {}};
   step.args.epilogue = epilogue(l, u, io);
   const Located y = l.result(u, {u.residual});
@@ -160,7 +163,8 @@ void lower_product(Lowering& l, const Unit& u, ValueId weight, bool transposed, 
   io.in[0] = Lowering::at(x);
   io.in[1] = Lowering::at(w);
   io.out = Lowering::at(y);
-  l.emit(&u, u.name, describe(l, kernel), step, io, y, kernels::gemm_scratch_bytes(kernel, step.args.M, N, K, l.threads));
+  l.emit(&u, u.name, describe(l, kernel), step, io, y,
+         kernels::gemm_scratch_bytes(kernel, step.args.M, N, K, l.threads));
 }
 
 // Several linears of one input as one product; each result is a slice of its columns.
@@ -214,7 +218,8 @@ void lower_merged(Lowering& l, const Unit& u) {
   io.in[0] = Lowering::at(x);
   io.in[1] = Lowering::at(w);
   io.out = Lowering::at(y);
-  l.emit(&u, u.name, describe(l, kernel), step, io, y, kernels::gemm_scratch_bytes(kernel, step.args.M, N, K, l.threads));
+  l.emit(&u, u.name, describe(l, kernel), step, io, y,
+         kernels::gemm_scratch_bytes(kernel, step.args.M, N, K, l.threads));
 }
 
 // Weights that the graph computes: brought into the order of patches, (O, kh, kw, I), and packed group by group.
@@ -228,7 +233,8 @@ Located conv_packed_at_run(Lowering& l, const kernels::ConvPlan& plan, ValueId w
     Place in = Lowering::at(ordered), out = Lowering::at(to);
     in.offset += group * plan.N * plan.K * static_cast<std::int64_t>(size_of(from.dtype));
     out.offset += group * static_cast<std::int64_t>(plan.group_packed_bytes);
-    l.emit(nullptr, "pack", {"pack_weights"}, PackGemmStep{plan.gemm, plan.N, plan.K, plan.K, from.dtype}, {.in = {in}, .out = out}, to);
+    l.emit(nullptr, "pack", {"pack_weights"}, PackGemmStep{plan.gemm, plan.N, plan.K, plan.K, from.dtype},
+           {.in = {in}, .out = out}, to);
   }
   return to;
 }
@@ -272,22 +278,35 @@ void lower(Lowering& l, const Unit& u, const MatMul& op) {
 void lower(Lowering& l, const Unit& u, const Conv2d& op) {
   const ValueId weight = l.node(u).inputs[1];
   const Shape &x_shape = l.type(u.x).shape, &w_shape = l.type(weight).shape, &y_shape = l.type(l.node(u).output).shape;
-  kernels::ConvShape s{.B = x_shape[0], .H = x_shape[1], .W = x_shape[2], .C = x_shape[3], .O = w_shape[0],
-                       .kh = w_shape[2], .kw = w_shape[3], .stride_h = op.stride[0], .stride_w = op.stride[1],
-                       .pad_top = op.padding[0], .pad_left = op.padding[1], .pad_bottom = op.padding[2],
-                       .pad_right = op.padding[3], .dilation_h = op.dilation[0], .dilation_w = op.dilation[1],
-                       .groups = op.groups, .upsample = u.upsample};
+  kernels::ConvShape s{.B = x_shape[0],
+                       .H = x_shape[1],
+                       .W = x_shape[2],
+                       .C = x_shape[3],
+                       .O = w_shape[0],
+                       .kh = w_shape[2],
+                       .kw = w_shape[3],
+                       .stride_h = op.stride[0],
+                       .stride_w = op.stride[1],
+                       .pad_top = op.padding[0],
+                       .pad_left = op.padding[1],
+                       .pad_bottom = op.padding[2],
+                       .pad_right = op.padding[3],
+                       .dilation_h = op.dilation[0],
+                       .dilation_w = op.dilation[1],
+                       .groups = op.groups,
+                       .upsample = u.upsample};
   const DType type = product_type(l, u);
   ConvStep step{l.fixed(weight) ? kernels::plan_conv(s, type, l.threads, l.isa)
-                                : kernels::plan_conv_with(s, kernels::pick_gemm(type, l.isa), l.threads), {}};
+                                : kernels::plan_conv_with(s, kernels::pick_gemm(type, l.isa), l.threads),
+                {}};
   const kernels::ConvPlan& plan = step.plan;
   Operands io;
   const Located x = l.read_rows(u.x, plan.type);
   if (l.fixed(weight)) {
     FixedBuffer b;
     b.sources.push_back(u.shuffle > 0 ? space_first(l, weight, u.shuffle) : l.source(weight));
-    b.key = fmt::format("{} conv {} groups {} shuffle {} {}", source_key(l, weight), op.groups, kernels::conv_kernel_name(plan), u.shuffle,
-                        layout_key(*plan.gemm));
+    b.key = fmt::format("{} conv {} groups {} shuffle {} {}", source_key(l, weight), op.groups,
+                        kernels::conv_kernel_name(plan), u.shuffle, layout_key(*plan.gemm));
     b.bytes = kernels::conv_packed_bytes(plan);
     b.fill = [plan](std::span<const Tensor> from, ThreadPool&, std::byte* to) {
       const Tensor w = packs(from[0].type().dtype) ? from[0] : from[0].to(DType::f32);
@@ -305,11 +324,14 @@ void lower(Lowering& l, const Unit& u, const Conv2d& op) {
   io.in[0] = Lowering::at(x);
   io.out = Lowering::at(y);
   Lowering::Kernel kernel = describe(l, *plan.gemm);
-  kernel.name = fmt::format("{}{}", plan.kind == kernels::ConvPlan::Kind::implicit ? "implicit " : "", kernels::conv_kernel_name(plan));
+  kernel.name = fmt::format("{}{}", plan.kind == kernels::ConvPlan::Kind::implicit ? "implicit " : "",
+                            kernels::conv_kernel_name(plan));
   l.emit(&u, u.name, std::move(kernel), step, io, y, kernels::conv_scratch_bytes(plan));
   if (u.shuffle == 0) return;
   const Located z = l.result(u);
-  const ShuffleStep move{false, kernels::ShuffleOrder::space_first, y.shape[0], y.shape[1], y.shape[2], z.shape[3], u.shuffle, size_of(y.dtype)};
+  const ShuffleStep move{
+      false,           kernels::ShuffleOrder::space_first, y.shape[0], y.shape[1], y.shape[2], z.shape[3], u.shuffle,
+      size_of(y.dtype)};
   l.emit(&u, "pixel_shuffle", {"pixel_shuffle"}, move, {.in = {Lowering::at(y)}, .out = Lowering::at(z)}, z);
 }
 
@@ -347,11 +369,10 @@ void lower(Lowering& l, const Unit& u, const Attention& op) {
     a.mask_stride_q = stride(2);
     a.mask_stride_k = stride(3);
     io.in[3] = Lowering::at(mask);
-    a.mask = reinterpret_cast<const float*>(alignof(float));  // scratch sizes may depend on there being one
   }
   const std::size_t scratch = kernels::attention_scratch_bytes(kernel, a) * index(l.threads);
-  a.mask = nullptr;
-  l.emit(&u, u.name, {std::string(kernel.name), refused_rows(kernels::attention_kernels(), &kernel, l.isa)}, step, io, y, scratch);
+  l.emit(&u, u.name, {std::string(kernel.name), refused_rows(kernels::attention_kernels(), &kernel, l.isa)}, step, io,
+         y, scratch);
 }
 
 }  // namespace thimble::runtime

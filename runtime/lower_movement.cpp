@@ -12,7 +12,9 @@ namespace {
 
 std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
-[[noreturn]] void no_step(std::string_view op) { fail(ErrorKind::internal, "[{}] is a view or fixed and cannot be a step", op); }
+[[noreturn]] void no_step(std::string_view op) {
+  fail(ErrorKind::internal, "[{}] is a view or fixed and cannot be a step", op);
+}
 
 }  // namespace
 
@@ -49,18 +51,28 @@ void lower(Lowering& l, const Unit& u, const Concat& op) {
 
 void lower(Lowering& l, const Unit& u, const Gather& op) {
   const DType type = l.stored(u.output);
-  const Located table = l.read_dense(u.x, type), indices = l.read_dense(l.node(u).inputs[1], DType::i32), y = l.result(u);
+  const Located table = l.read_dense(u.x, type), indices = l.read_dense(l.node(u).inputs[1], DType::i32),
+                y = l.result(u);
   const auto axis = table.shape.begin() + op.axis;
-  const GatherStep step{.outer = element_count({table.shape.begin(), axis}), .table_rows = *axis, .indices = indices.elements(),
+  const GatherStep step{.outer = element_count({table.shape.begin(), axis}),
+                        .table_rows = *axis,
+                        .indices = indices.elements(),
                         .row_bytes = index(element_count({axis + 1, table.shape.end()})) * size_of(type)};
-  l.emit(&u, u.name, {"gather_rows"}, step, {.in = {Lowering::at(table), Lowering::at(indices)}, .out = Lowering::at(y)}, y);
+  l.emit(&u, u.name, {"gather_rows"}, step,
+         {.in = {Lowering::at(table), Lowering::at(indices)}, .out = Lowering::at(y)}, y);
 }
 
 void lower(Lowering& l, const Unit& u, const Resize& op) {
   const DType type = l.stored(u.output);
   const auto& k = want_kernel(kernels::pick_resample(type, l.isa), type, "resize");
   const Located x = l.read_dense(u.x, type), y = l.result(u);
-  ResizeStep step{&k, {.batch = x.shape[0], .in_h = x.shape[1], .in_w = x.shape[2], .out_h = op.height, .out_w = op.width, .channels = x.shape[3]}};
+  ResizeStep step{&k,
+                  {.batch = x.shape[0],
+                   .in_h = x.shape[1],
+                   .in_w = x.shape[2],
+                   .out_h = op.height,
+                   .out_w = op.width,
+                   .channels = x.shape[3]}};
   step.args.mode = op.mode == ResizeMode::nearest ? kernels::ResizeMode::nearest : kernels::ResizeMode::bilinear;
   step.args.grid = kernels::ResizeGrid::half_pixel;
   l.emit(&u, u.name, {std::string(k.name), refused_rows(kernels::resample_kernels(), &k, l.isa)}, step,
@@ -71,7 +83,13 @@ void lower(Lowering& l, const Unit& u, const Pool2d& op) {
   const DType type = l.stored(u.output);
   const auto& k = want_kernel(kernels::pick_resample(type, l.isa), type, "pool2d");
   const Located x = l.read_dense(u.x, type), y = l.result(u);
-  PoolStep step{&k, {.batch = x.shape[0], .in_h = x.shape[1], .in_w = x.shape[2], .out_h = y.shape[1], .out_w = y.shape[2], .channels = x.shape[3]}};
+  PoolStep step{&k,
+                {.batch = x.shape[0],
+                 .in_h = x.shape[1],
+                 .in_w = x.shape[2],
+                 .out_h = y.shape[1],
+                 .out_w = y.shape[2],
+                 .channels = x.shape[3]}};
   step.args.mode = op.kind == PoolKind::max ? kernels::PoolMode::max : kernels::PoolMode::average;
   step.args.kernel_h = op.kernel[0];
   step.args.kernel_w = op.kernel[1];
@@ -91,8 +109,16 @@ void lower_shuffle(Lowering& l, const Unit& u, bool back, std::int64_t r) {
   const DType type = l.stored(u.output);
   const Located x = l.read_dense(u.x, type), y = l.result(u);
   const Located& small = back ? y : x;  // (B, h, w, channels * r * r)
-  const ShuffleStep step{back, kernels::ShuffleOrder::channel_first, small.shape[0], small.shape[1], small.shape[2], small.shape[3] / (r * r), r, size_of(type)};
-  l.emit(&u, u.name, {back ? "pixel_unshuffle" : "pixel_shuffle"}, step, {.in = {Lowering::at(x)}, .out = Lowering::at(y)}, y);
+  const ShuffleStep step{back,
+                         kernels::ShuffleOrder::channel_first,
+                         small.shape[0],
+                         small.shape[1],
+                         small.shape[2],
+                         small.shape[3] / (r * r),
+                         r,
+                         size_of(type)};
+  l.emit(&u, u.name, {back ? "pixel_unshuffle" : "pixel_shuffle"}, step,
+         {.in = {Lowering::at(x)}, .out = Lowering::at(y)}, y);
 }
 
 }  // namespace

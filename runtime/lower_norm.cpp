@@ -65,7 +65,8 @@ void lower(Lowering& l, const Unit& u, const GroupNorm& op) {
   for (std::size_t i = 1; i + 1 < x.shape.size(); ++i) a.positions *= x.shape[i];
   a.groups = op.groups;
   a.eps = static_cast<float>(op.eps);
-  if (u.activation) a.activation = *u.activation == UnaryKind::silu ? kernels::NormActivation::silu : kernels::NormActivation::relu;
+  if (u.activation)
+    a.activation = *u.activation == UnaryKind::silu ? kernels::NormActivation::silu : kernels::NormActivation::relu;
   Operands io{.in = {Lowering::at(x), Lowering::at(l.read_f32(in[1])), Lowering::at(l.read_f32(in[2]))}, .out = {}};
   const Located y = l.result(u, {u.x});
   io.out = Lowering::at(y);
@@ -74,7 +75,8 @@ void lower(Lowering& l, const Unit& u, const GroupNorm& op) {
 
 void lower(Lowering& l, const Unit& u, const SinusoidalEmbedding& op) {
   const DType type = l.stored(u.output);
-  if (type != DType::f32 && type != DType::bf16) want_kernel<kernels::NormKernels>(nullptr, type, "sinusoidal_embedding");
+  if (type != DType::f32 && type != DType::bf16)
+    want_kernel<kernels::NormKernels>(nullptr, type, "sinusoidal_embedding");
   const Located t = l.read_dense(u.x, DType::f32);
   const std::int64_t half = op.dim / 2;
   std::vector<double> frequencies;
@@ -82,7 +84,8 @@ void lower(Lowering& l, const Unit& u, const SinusoidalEmbedding& op) {
     frequencies.push_back(op.scale * std::pow(op.max_period, -static_cast<double>(i) / static_cast<double>(half)));
   }
   const Located table = l.literal(DType::f64, std::move(frequencies)), y = l.result(u);
-  l.emit(&u, u.name, {}, SinusoidalStep{t.elements(), half, type}, {.in = {Lowering::at(t), Lowering::at(table)}, .out = Lowering::at(y)}, y);
+  l.emit(&u, u.name, {}, SinusoidalStep{t.elements(), half, type},
+         {.in = {Lowering::at(t), Lowering::at(table)}, .out = Lowering::at(y)}, y);
 }
 
 }  // namespace thimble::runtime

@@ -18,9 +18,16 @@ std::string type_text(const Located& l) { return to_string(TensorType{l.dtype, l
 
 }  // namespace
 
-Lowering::Lowering(const Graph& graph, const Facts& facts, const std::vector<Unit>& units, Precision precision, Isa isa_cap,
-                   int thread_count)
-    : g(graph), f(facts), activations(precision == Precision::bf16 ? DType::bf16 : DType::f32), isa(isa_cap), threads(thread_count), units_(units), known_(g.values.size()), pending_(g.values.size(), 0),
+Lowering::Lowering(const Graph& graph, const Facts& facts, const std::vector<Unit>& units, Precision precision,
+                   Isa isa_cap, int thread_count)
+    : g(graph),
+      f(facts),
+      activations(precision == Precision::bf16 ? DType::bf16 : DType::f32),
+      isa(isa_cap),
+      threads(thread_count),
+      units_(units),
+      known_(g.values.size()),
+      pending_(g.values.size(), 0),
       output_home_(g.values.size(), -1) {
   for (const Unit& u : units_) count_reads(u, 1);
   for (std::size_t i = 0; i < g.outputs.size(); ++i) {
@@ -32,7 +39,8 @@ Lowering::Lowering(const Graph& graph, const Facts& facts, const std::vector<Uni
       if (n < 0 || !std::holds_alternative<Reshape>(g.nodes[index(n)].op)) break;
       v = g.nodes[index(n)].inputs[0];
     }
-    const bool made = g.value(v).kind == ValueKind::node && !fixed(v) && !is_view(g, f, g.nodes[index(g.value(v).producer)]);
+    const bool made =
+        g.value(v).kind == ValueKind::node && !fixed(v) && !is_view(g, f, g.nodes[index(g.value(v).producer)]);
     if (made && output_home_[index(v)] < 0) output_home_[index(v)] = static_cast<int>(i);
   }
   for (std::size_t i = 0; i < g.inputs.size(); ++i) {
@@ -56,7 +64,8 @@ int Lowering::new_buffer(Home home, int i, DType dtype, std::size_t bytes) {
 void Lowering::count_reads(const Unit& u, int by) {
   for (ValueId v : u.reads(g)) {
     pending_[index(v)] += by;
-    for (std::int32_t n = g.value(v).producer; n >= 0 && !fixed(v) && is_view(g, f, g.nodes[index(n)]); n = g.value(v).producer) {
+    for (std::int32_t n = g.value(v).producer; n >= 0 && !fixed(v) && is_view(g, f, g.nodes[index(n)]);
+         n = g.value(v).producer) {
       v = g.nodes[index(n)].inputs[0];
       pending_[index(v)] += by;
     }
@@ -141,7 +150,8 @@ Located Lowering::read(ValueId v, DType as) {
   const Located to = temporary({as, from.shape});
   if (kernels::can_cast(from.dtype, as)) {
     const auto& table = want_kernel(kernels::pick_elementwise(DType::f32, isa), DType::f32, "cast");
-    emit(nullptr, "cast", {std::string(table.name)}, CastStep{&table, from.dtype, as, from.elements()}, {.in = {at(from)}, .out = at(to)}, to);
+    emit(nullptr, "cast", {std::string(table.name)}, CastStep{&table, from.dtype, as, from.elements()},
+         {.in = {at(from)}, .out = at(to)}, to);
   } else {
     fail(ErrorKind::unsupported, "[cast] {} is wanted as {} by a device kernel", type_text(from), to_string(as));
   }
@@ -165,11 +175,14 @@ Located Lowering::read_rows(ValueId v, DType as) {
   return as_rows(x) ? x : read_dense(v, as);
 }
 
-Located Lowering::temporary(const TensorType& as) { return dense_at(new_buffer(Home::arena, 0, as.dtype, as.bytes()), as); }
+Located Lowering::temporary(const TensorType& as) {
+  return dense_at(new_buffer(Home::arena, 0, as.dtype, as.bytes()), as);
+}
 
 bool Lowering::can_overwrite(ValueId v, const TensorType& as) const {
   const Known& k = *known_[index(v)];
-  if (k.root >= 0 || k.at.dtype != as.dtype || k.at.offset != 0 || !k.at.dense() || k.at.bytes() != as.bytes()) return false;
+  if (k.root >= 0 || k.at.dtype != as.dtype || k.at.offset != 0 || !k.at.dense() || k.at.bytes() != as.bytes())
+    return false;
   const PlanBuffer& b = plan_.buffers[index(k.at.buffer)];
   const ValueId owner = owner_[index(k.at.buffer)];
   return b.home == Home::arena && b.bytes == as.bytes() && owner >= 0 && pending_[index(owner)] == 1;
@@ -198,7 +211,8 @@ Located Lowering::result(const Unit& u, std::initializer_list<ValueId> reuse) {
 
 // ---- steps
 
-void Lowering::emit(const Unit* u, std::string op, Kernel kernel, Step step, Operands io, const Located& out, std::size_t scratch) {
+void Lowering::emit(const Unit* u, std::string op, Kernel kernel, Step step, Operands io, const Located& out,
+                    std::size_t scratch) {
   const int now = static_cast<int>(plan_.steps.size());
   const auto touch = [&](Place p) -> PlanBuffer* {
     if (p.buffer < 0) return nullptr;
@@ -227,7 +241,8 @@ void Lowering::emit(const Unit* u, std::string op, Kernel kernel, Step step, Ope
 void Lowering::copy(const Located& from, const Located& to, std::string op) {
   CopyStep step;
   step.args.rank = static_cast<int>(to.shape.size());
-  if (step.args.rank > kernels::kMaxRank) fail(ErrorKind::unsupported, "[{}] {} has more than {} axes", op, type_text(to), kernels::kMaxRank);
+  if (step.args.rank > kernels::kMaxRank)
+    fail(ErrorKind::unsupported, "[{}] {} has more than {} axes", op, type_text(to), kernels::kMaxRank);
   step.args.element_size = size_of(to.dtype);
   for (std::size_t i = 0; i < to.shape.size(); ++i) {
     step.args.shape[i] = to.shape[i];
@@ -265,10 +280,12 @@ Plan Lowering::finish() {
       std::visit([&](const auto& op) { lower(*this, u, op); }, this->node(u).op);
       count_reads(u, -1);
       double flops = 0;
-      for (int m : u.nodes) flops += op_flops(g.nodes[index(m)].op, input_types(g, g.nodes[index(m)]), type(g.nodes[index(m)].output));
+      for (int m : u.nodes)
+        flops += op_flops(g.nodes[index(m)].op, input_types(g, g.nodes[index(m)]), type(g.nodes[index(m)].output));
       // To the first step that is named after the unit: copies and casts before it are the plan's own.
       auto& steps = plan_.report.steps;
-      const auto named = std::find_if(steps.begin() + static_cast<std::ptrdiff_t>(first), steps.end(), [&](const StepReport& r) { return r.node == u.node; });
+      const auto named = std::find_if(steps.begin() + static_cast<std::ptrdiff_t>(first), steps.end(),
+                                      [&](const StepReport& r) { return r.node == u.node; });
       (named != steps.end() ? *named : steps.back()).flops += flops;
     }
   }

@@ -15,8 +15,8 @@ namespace thimble::runtime {
 
 class Lowering {
  public:
-  Lowering(const graph::Graph& graph, const Facts& facts, const std::vector<Unit>& units,
-           graph::Precision precision, Isa isa, int threads);
+  Lowering(const graph::Graph& graph, const Facts& facts, const std::vector<Unit>& units, graph::Precision precision,
+           Isa isa, int threads);
   Plan finish();  // lowers everything
 
   const graph::Graph& g;
@@ -59,7 +59,8 @@ class Lowering {
   struct Kernel {
     std::string name = "plain", refused = {};
   };
-  void emit(const Unit* u, std::string op, Kernel kernel, Step step, Operands io, const Located& out, std::size_t scratch = 0);
+  void emit(const Unit* u, std::string op, Kernel kernel, Step step, Operands io, const Located& out,
+            std::size_t scratch = 0);
   void copy(const Located& from, const Located& to, std::string op);
 
  private:
@@ -72,15 +73,15 @@ class Lowering {
   void finish_report();
 
   struct Known {
-    Located at;                  // of a fixed value: a view into `root`
-    graph::ValueId root = -1;    // the parameter or constant
+    Located at;                // of a fixed value: a view into `root`
+    graph::ValueId root = -1;  // the parameter or constant
   };
   const std::vector<Unit>& units_;
   Plan plan_;
-  std::vector<std::optional<Known>> known_;         // by value
-  std::vector<int> pending_;                        // by value: reads to come, those through views included
-  std::vector<graph::ValueId> owner_;               // by buffer: the value whose reads keep it
-  std::vector<int> output_home_;                    // by value: the graph output that it is written to directly, or -1
+  std::vector<std::optional<Known>> known_;  // by value
+  std::vector<int> pending_;                 // by value: reads to come, those through views included
+  std::vector<graph::ValueId> owner_;        // by buffer: the value whose reads keep it
+  std::vector<int> output_home_;             // by value: the graph output that it is written to directly, or -1
   std::map<std::pair<graph::ValueId, DType>, Located> casts_, dense_;
   std::map<std::string, int> fixed_by_key_;
 };
@@ -106,7 +107,8 @@ std::string refused_rows(const Table& rows, const Row* chosen, Isa cap) {
     if (row->type != chosen->type) continue;
     if (!out.empty()) out += ", ";
     out += std::string(row->name);
-    out += supports(cpu(), row->isa) ? ": capped at " + std::string(to_string(cap)) : ": this machine has no " + std::string(to_string(row->isa));
+    out += supports(cpu(), row->isa) ? ": capped at " + std::string(to_string(cap))
+                                     : ": this machine has no " + std::string(to_string(row->isa));
   }
   return out;
 }
@@ -115,7 +117,8 @@ std::string refused_rows(const Table& rows, const Row* chosen, Isa cap) {
 template <class Row>
 const Row& want_kernel(const Row* row, DType type, std::string_view op) {
   if (row == nullptr) {
-    fail(ErrorKind::unsupported, "[{}] no device kernel for {}; f32 and bf16 are served, cast before and after", op, to_string(type));
+    fail(ErrorKind::unsupported, "[{}] no device kernel for {}; f32 and bf16 are served, cast before and after", op,
+         to_string(type));
   }
   return *row;
 }

@@ -78,7 +78,8 @@ void free(void* p) {
   __libc_free(p);
 }
 void* mmap(void* at, std::size_t n, int protection, int flags, int file, off_t offset) {
-  static const auto next = reinterpret_cast<void* (*)(void*, std::size_t, int, int, int, off_t)>(dlsym(RTLD_NEXT, "mmap"));
+  static const auto next =
+      reinterpret_cast<void* (*)(void*, std::size_t, int, int, int, off_t)>(dlsym(RTLD_NEXT, "mmap"));
   ++g_calls;
   g_buffers += static_cast<std::int64_t>(n);
   return next(at, n, protection, flags, file, offset);
@@ -126,8 +127,8 @@ TEST(Memory, RunAllocatesNothing) {
   }
 }
 
-// Weights in f16 are held by no plan as they are, so all that a plan says it holds is allocated by it. The sizes of these
-// networks are multiples of 16, so that rounding buffers to 64 bytes adds nothing.
+// Weights in f16 are held by no plan as they are, so all that a plan says it holds is allocated by it. The sizes of
+// these networks are multiples of 16, so that rounding buffers to 64 bytes adds nothing.
 TEST(Memory, APlanHoldsWhatItSaid) {
   const auto executor = make_device_executor({.threads = 2});
   for (const Graph& g : networks()) {
@@ -137,7 +138,8 @@ TEST(Memory, APlanHoldsWhatItSaid) {
       for (const std::string& name : drawn.names()) weights.set(name, drawn.at(name).to(DType::f16));
       const std::int64_t before = g_buffers;
       const auto program = executor->compile(g, weights, {precision});
-      EXPECT_EQ(g_buffers - before, static_cast<std::int64_t>(program->memory().peak_bytes())) << g.name << " " << to_string(precision);
+      EXPECT_EQ(g_buffers - before, static_cast<std::int64_t>(program->memory().peak_bytes()))
+          << g.name << " " << to_string(precision);
     }
   }
 }

@@ -24,8 +24,10 @@ bool aligned(const std::byte* p, DType type) { return reinterpret_cast<std::uint
 
 }  // namespace
 
-std::shared_ptr<const Packed> PackedWeights::get(const FixedBuffer& wanted, const graph::Weights& weights, ThreadPool& pool) {
-  const bool shared = !wanted.sources.empty() && std::ranges::none_of(wanted.sources, [](const StaticSource& s) { return bool(s.literal); });
+std::shared_ptr<const Packed> PackedWeights::get(const FixedBuffer& wanted, const graph::Weights& weights,
+                                                 ThreadPool& pool) {
+  const bool shared = !wanted.sources.empty() &&
+                      std::ranges::none_of(wanted.sources, [](const StaticSource& s) { return bool(s.literal); });
   std::vector<Tensor> roots;
   std::string key;
   std::lock_guard lock(mutex_);

@@ -97,7 +97,8 @@ Function plain_function(graph::UnaryKind kind) {
     case relu: return [](double x, double) { return x < 0 ? 0 : x; };
     case silu: return [](double x, double) { return x / (1 + std::exp(-x)); };
     case gelu: return [](double x, double) { return 0.5 * x * std::erfc(-x / std::numbers::sqrt2); };
-    case gelu_tanh: return [](double x, double) { return 0.5 * x * (1 + std::tanh(kRoot2OverPi * (x + 0.044715 * x * x * x))); };
+    case gelu_tanh:
+      return [](double x, double) { return 0.5 * x * (1 + std::tanh(kRoot2OverPi * (x + 0.044715 * x * x * x))); };
     case softplus: return [](double x, double) { return std::max(x, 0.0) + std::log1p(std::exp(-std::fabs(x))); };
     case hard_swish: return [](double x, double) { return x * std::clamp(x + 3, 0.0, 6.0) / 6; };
     case floor: return [](double x, double) { return std::floor(x); };

@@ -50,7 +50,8 @@ Graph decompose_unserved(const Graph& g, std::vector<int>& origin) {
     } else {
       Builder one("one");
       std::vector<Var> operands;
-      for (ValueId id : node.inputs) operands.push_back(one.input(fmt::format("{}", operands.size()), g.type(id).shape, g.type(id).dtype));
+      for (ValueId id : node.inputs)
+        operands.push_back(one.input(fmt::format("{}", operands.size()), g.type(id).shape, g.type(id).dtype));
       one.output("y", one.add(node.op, operands));
       const Graph part = decompose(one.finish());
       std::vector<Var> inner(part.values.size());

@@ -1,4 +1,5 @@
-// A plan: steps in order, the buffers they use, and how the static ones are made from weights. Made from the graph alone.
+// A plan: steps in order, the buffers they use, and how the static ones are made from weights. Made from the graph
+// alone.
 //
 // Planning goes: verify -> decompose what no step serves -> facts -> fuse -> lower each unit to steps over buffers
 // -> give the arena's buffers their offsets.
@@ -19,10 +20,10 @@ namespace thimble::runtime {
 
 // A parameter or constant, or a view of one, as a dense tensor when weights are bound.
 struct StaticSource {
-  std::string name;                                // of the parameter; empty: `literal`
+  std::string name;  // of the parameter; empty: `literal`
   std::shared_ptr<const graph::Constant> literal;
-  Located view;                                    // into the parameter, buffer and dtype unused
-  bool whole = true;                               // the view is all of it, in order
+  Located view;       // into the parameter, buffer and dtype unused
+  bool whole = true;  // the view is all of it, in order
 
   std::string key() const;  // name, and the view if there is one
   graph::Tensor fetch(const graph::Weights& weights) const;
@@ -41,7 +42,7 @@ enum class Home : std::uint8_t { arena, input, output, fixed };
 
 struct PlanBuffer {
   Home home = Home::arena;
-  int index = 0;           // of the input, output or FixedBuffer
+  int index = 0;  // of the input, output or FixedBuffer
   DType dtype = DType::f32;
   std::size_t bytes = 0;
   // Inputs and outputs have a place in the arena too, for callers whose buffers are of another type.

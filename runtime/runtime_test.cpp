@@ -19,12 +19,28 @@ using graph::Precision;
 using graph::Tensor;
 
 Graph small_dit(int batch = 2) {
-  return models::build_dit({.latent_channels = 8, .grid = 4, .patch = 1, .width = 48, .depth = 2, .heads = 3, .ffn_ratio = 3, .text_width = 40}, batch, 6);
+  return models::build_dit({.latent_channels = 8,
+                            .grid = 4,
+                            .patch = 1,
+                            .width = 48,
+                            .depth = 2,
+                            .heads = 3,
+                            .ffn_ratio = 3,
+                            .text_width = 40},
+                           batch, 6);
 }
 Graph small_decoder(int batch = 1, int size = 32) {
-  return models::build_decoder({.patch = 4, .channels = {16, 24, 24}, .encoder_blocks = {0, 1, 1}, .decoder_blocks = {2, 1, 1}, .latent_channels = 8}, batch, size);
+  return models::build_decoder({.patch = 4,
+                                .channels = {16, 24, 24},
+                                .encoder_blocks = {0, 1, 1},
+                                .decoder_blocks = {2, 1, 1},
+                                .latent_channels = 8},
+                               batch, size);
 }
-Graph small_text() { return models::build_text_encoder({.vocabulary = 50, .width = 32, .depth = 2, .heads = 2, .max_length = 12, .out_width = 24}, 2, 7); }
+Graph small_text() {
+  return models::build_text_encoder(
+      {.vocabulary = 50, .width = 32, .depth = 2, .heads = 2, .max_length = 12, .out_width = 24}, 2, 7);
+}
 
 struct Network {
   const char* name;
@@ -32,9 +48,11 @@ struct Network {
   double f32, bf16;  // accepted errors
 };
 
-// In bf16 every stored activation is rounded to 8 bits (2^-9 relative): some thirty roundings in a row, partly adding up.
+// In bf16 every stored activation is rounded to 8 bits (2^-9 relative): some thirty roundings in a row, partly adding
+// up.
 std::vector<Network> networks() {
-  return {{"dit", small_dit(), 1e-5, 4e-2}, {"decoder", small_decoder(), 1e-5, 4e-2}, {"text", small_text(), 1e-5, 4e-2}};
+  return {
+      {"dit", small_dit(), 1e-5, 4e-2}, {"decoder", small_decoder(), 1e-5, 4e-2}, {"text", small_text(), 1e-5, 4e-2}};
 }
 
 TEST(Device, NetworksAgreeWithTheReferenceAtEveryIsa) {
@@ -58,7 +76,8 @@ TEST(Device, ResultsDoNotDependOnThreads) {
         const auto got = (*make_device_executor({.threads = threads})->compile(n.graph, weights, {precision}))(inputs);
         if (first.empty()) first = got;
         for (std::size_t i = 0; i < got.size(); ++i) {
-          EXPECT_EQ(std::memcmp(got[i].data(), first[i].data(), got[i].type().bytes()), 0) << n.name << " with " << threads;
+          EXPECT_EQ(std::memcmp(got[i].data(), first[i].data(), got[i].type().bytes()), 0)
+              << n.name << " with " << threads;
         }
       }
     }
@@ -74,7 +93,8 @@ TEST(Device, TheDenoiserHasNoCopies) {
     if (s.op.starts_with("attention")) ++per_block;
   }
   EXPECT_EQ(per_block, 16);
-  // Eleven steps a block: the table; norm, qkv, attention, out; norm, kv, q, attention, out; norm, two of the feed-forward.
+  // Eleven steps a block: the table; norm, qkv, attention, out; norm, kv, q, attention, out; norm, two of the
+  // feed-forward.
   EXPECT_LE(r.steps.size(), 8 * 13 + 22u) << print_report(r);
 }
 

@@ -130,7 +130,9 @@ void ScaleAddStep::run(const StepContext& c) const noexcept {
   kernels::scale_add(*kernels, a, c.pool);
 }
 
-void CastStep::run(const StepContext& c) const noexcept { kernels::cast(*kernels, from, c.in(0), to, c.out(), n, c.pool); }
+void CastStep::run(const StepContext& c) const noexcept {
+  kernels::cast(*kernels, from, c.in(0), to, c.out(), n, c.pool);
+}
 
 void ReduceStep::run(const StepContext& c) const noexcept {
   kernels::ReduceArgs a = args;
@@ -146,10 +148,13 @@ void CopyStep::run(const StepContext& c) const noexcept {
   kernels::copy_strided(a, c.pool);
 }
 
-void FillStep::run(const StepContext& c) const noexcept { kernels::fill(c.out(), n, value.data(), element_size, c.pool); }
+void FillStep::run(const StepContext& c) const noexcept {
+  kernels::fill(c.out(), n, value.data(), element_size, c.pool);
+}
 
 void GatherStep::run(const StepContext& c) const noexcept {
-  const std::size_t table_bytes = static_cast<std::size_t>(table_rows) * row_bytes, out_bytes = static_cast<std::size_t>(indices) * row_bytes;
+  const std::size_t table_bytes = static_cast<std::size_t>(table_rows) * row_bytes,
+                    out_bytes = static_cast<std::size_t>(indices) * row_bytes;
   for (std::size_t i = 0; i < static_cast<std::size_t>(outer); ++i) {
     kernels::gather_rows(c.in<std::byte>(0) + i * table_bytes, table_rows, row_bytes, c.in<std::int32_t>(1), indices,
                          static_cast<std::byte*>(c.out()) + i * out_bytes, c.pool);

@@ -1,6 +1,6 @@
-// What a plan runs: one small struct per kind of step, filled when planning with everything but addresses. run() fetches
-// the addresses of its operands and calls a kernel; it cannot fail and does not allocate.
-// The comment of each step lists its operands in the order of Operands::in; those that may be absent are in brackets.
+// What a plan runs: one small struct per kind of step, filled when planning with everything but addresses. run()
+// fetches the addresses of its operands and calls a kernel; it cannot fail and does not allocate. The comment of each
+// step lists its operands in the order of Operands::in; those that may be absent are in brackets.
 #pragma once
 
 #include <array>
@@ -202,8 +202,9 @@ struct ShuffleStep {  // x
   void run(const StepContext& c) const noexcept;
 };
 
-using Step = std::variant<GemmStep, ConvStep, PackGemmStep, MatMulStep, AttentionStep, RowNormStep, GroupNormStep,
-                          SoftmaxStep, UnaryStep, BinaryStep, WhereStep, GluStep, ScaleAddStep, CastStep, PlainStep, ReduceStep,
-                          CopyStep, FillStep, GatherStep, SinusoidalStep, ResizeStep, PoolStep, ShuffleStep>;
+using Step =
+    std::variant<GemmStep, ConvStep, PackGemmStep, MatMulStep, AttentionStep, RowNormStep, GroupNormStep, SoftmaxStep,
+                 UnaryStep, BinaryStep, WhereStep, GluStep, ScaleAddStep, CastStep, PlainStep, ReduceStep, CopyStep,
+                 FillStep, GatherStep, SinusoidalStep, ResizeStep, PoolStep, ShuffleStep>;
 
 }  // namespace thimble::runtime

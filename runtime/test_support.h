@@ -40,7 +40,8 @@ inline graph::Weights draw_weights(const graph::Graph& g, bool as_bf16) {
     auto values = t.mutable_as<float>();
     fill_normal(values, 3, stream++);
     const bool drawn = p.init.kind == graph::Init::Kind::normal && p.init.scale > 0;
-    const float scale = drawn ? static_cast<float>(p.init.scale) : 0.1f, centre = p.init.kind == graph::Init::Kind::ones ? 1 : 0;
+    const float scale = drawn ? static_cast<float>(p.init.scale) : 0.1f,
+                centre = p.init.kind == graph::Init::Kind::ones ? 1 : 0;
     for (float& v : values) v = centre + scale * v;
     weights.set(g.value(p.value).name, as_bf16 ? t.to(DType::bf16).to(DType::f32) : t);
   }
@@ -61,7 +62,8 @@ inline double error(const graph::Tensor& got, const graph::Tensor& wanted) {
   return worst;
 }
 
-inline void expect_agrees(const graph::Graph& g, graph::Precision precision, double tolerance, DeviceOptions options = {.threads = 2}) {
+inline void expect_agrees(const graph::Graph& g, graph::Precision precision, double tolerance,
+                          DeviceOptions options = {.threads = 2}) {
   const bool low = precision == graph::Precision::bf16;
   const graph::Weights weights = draw_weights(g, low);
   const auto inputs = draw_inputs(g, low);
@@ -70,7 +72,8 @@ inline void expect_agrees(const graph::Graph& g, graph::Precision precision, dou
   const auto got = (*program)(inputs);
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     EXPECT_LE(error(got[i], wanted[i]), tolerance)
-        << "output '" << g.outputs[i].name << "' in " << to_string(precision) << "\n" << program->explain();
+        << "output '" << g.outputs[i].name << "' in " << to_string(precision) << "\n"
+        << program->explain();
   }
 }
 

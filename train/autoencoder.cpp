@@ -82,7 +82,8 @@ class Validation {
     ids_.resize(ids_.size() / batch_ * batch_);
     pixels_.resize(ids_.size() * kSide * kSide * 4);
     for (std::size_t i = 0; i < ids_.size(); ++i) {
-      sample_window(set.picture(ids_[i]), {.side = kSide}, nullptr, {pixels_.data() + i * kSide * kSide * 4, kSide * kSide * 4});
+      sample_window(set.picture(ids_[i]), {.side = kSide}, nullptr,
+                    {pixels_.data() + i * kSide * kSide * 4, kSide * kSide * 4});
     }
     encoder_ = models::build_encoder(o.model, batch_, kSide);
     decoder_ = models::build_decoder(o.model, batch_, kSide);
@@ -153,7 +154,11 @@ StepResult train_part(const StepInputs& in, const Parameters& parameters, std::s
   const AutoencoderTraining& o = in.options;
   const auto batch = static_cast<std::int64_t>(grounds.size() / 3);
   const at::Tensor x = wrap(pixels, {batch, in.side, in.side, 4}, in.device);
-  const at::Tensor z = run_graph(in.encoder, parameters, {x}, o.precision)[0];
+  at::Tensor z;
+  {
+    const at::AutoGradMode mode(!o.decoder_only);
+    z = run_graph(in.encoder, parameters, {x}, o.precision)[0];
+  }
   Rng rng(o.seed, kSigmaStream + static_cast<std::uint64_t>(in.index));
   std::vector<float> sigma;
   for (std::int64_t i = 0; i < batch; ++i) sigma.push_back(static_cast<float>(rng.uniform(0, o.noise)));
@@ -162,9 +167,14 @@ StepResult train_part(const StepInputs& in, const Parameters& parameters, std::s
   const at::Tensor seen = y.detach().cpu().contiguous();
   at::Tensor gradient = at::empty_like(seen);
   StepResult result;
-  static_cast<PictureLoss&>(result) = picture_loss(o.loss, batch, in.side, floats(seen), pixels, grounds, floats(gradient));
+  static_cast<PictureLoss&>(result) =
+      picture_loss(o.loss, batch, in.side, floats(seen), pixels, grounds, floats(gradient));
   const at::Tensor square = at::square(z).mean();
-  torch::autograd::backward({y, square * o.pull}, {gradient.to(in.device), at::ones_like(square)});
+  if (o.decoder_only) {
+    torch::autograd::backward({y}, {gradient.to(in.device)});
+  } else {
+    torch::autograd::backward({y, square * o.pull}, {gradient.to(in.device), at::ones_like(square)});
+  }
   result.latent_square = square.item<double>();
   return result;
 }
@@ -176,6 +186,14 @@ Parameters start(const AutoencoderTraining& o, const graph::Graph& encoder, cons
   return p;
 }
 
+// Latents are made with averaged weights (load_autoencoder), so those are the ones to keep.
+void freeze_encoder(const Parameters& parameters, const Ema& ema) {
+  const at::NoGradGuard guard;
+  for (const auto& [name, tensor] : parameters) {
+    if (name.starts_with("encoder.")) tensor.detach().copy_(ema.average().at(name));
+  }
+}
+
 void check_options(const AutoencoderTraining& o, int side) {
   if (o.batch < 1) fail(ErrorKind::bad_input, "batch {}: at least 1 was wanted", o.batch);
   if (side > kSide || side % o.model.compression() != 0 || side < o.model.compression()) {
@@ -185,7 +203,8 @@ void check_options(const AutoencoderTraining& o, int side) {
 
 }  // namespace
 
-PictureQuality picture_quality(const std::vector<float>& output, const std::vector<float>& target, int pictures, int side) {
+PictureQuality picture_quality(const std::vector<float>& output, const std::vector<float>& target, int pictures,
+                               int side) {
   check(output.size() == target.size() && output.size() == static_cast<std::size_t>(pictures) * side * side * 4,
         "picture_quality: sizes");
   const std::size_t size = static_cast<std::size_t>(side) * side * 4;
@@ -217,7 +236,8 @@ LoopResult train_autoencoder(const AutoencoderTraining& o, const ProgressFn& pro
   const at::Device device = torch_device(o.device);
   const auto set = data::EmojiSet::open(o.data);
   const Sampler sampler(set->entries(), data::Split::train);
-  Parameters parameters = start(o, models::build_encoder(o.model, 1, side), models::build_decoder(o.model, 1, side), device);
+  Parameters parameters =
+      start(o, models::build_encoder(o.model, 1, side), models::build_decoder(o.model, 1, side), device);
   Shards shards(parameters, o.batch, o.threads, device);
   const graph::Graph encoder = models::build_encoder(o.model, shards.batch(), side);
   const graph::Graph decoder = models::build_decoder(o.model, shards.batch(), side);
@@ -228,12 +248,14 @@ LoopResult train_autoencoder(const AutoencoderTraining& o, const ProgressFn& pro
   if (o.resume) {
     if (const auto found = resume(o.loop.run_dir, trainee)) state = *found;
   } else if (!list_checkpoints(o.loop.run_dir).empty()) {
-    fail(ErrorKind::bad_input, "{} already holds checkpoints; resume, or take another run folder", o.loop.run_dir.string());
+    fail(ErrorKind::bad_input, "{} already holds checkpoints; resume, or take another run folder",
+         o.loop.run_dir.string());
   }
   if (!o.weights.empty() && state.step == 0) {
     load_checkpoint(o.weights, trainee);
     optimiser.reset();
   }
+  if (o.decoder_only) freeze_encoder(parameters, ema);
   state.facts = {{"kind", "autoencoder"}, {"config", models::to_json(o.model)}, {"seed", o.seed}};
 
   Validation validation(*set, o, device);
@@ -248,18 +270,21 @@ LoopResult train_autoencoder(const AutoencoderTraining& o, const ProgressFn& pro
     shards.run([&](int shard, const Parameters& alias) {
       const StepInputs in{encoder, decoder, o, side, device, step * shards.count() + shard};
       parts[static_cast<std::size_t>(shard)] =
-          train_part(in, alias, part_of(batch.pixels, shard, shards.count()), part_of(batch.grounds, shard, shards.count()),
-                     part_of(noise, shard, shards.count()));
+          train_part(in, alias, part_of(batch.pixels, shard, shards.count()),
+                     part_of(batch.grounds, shard, shards.count()), part_of(noise, shard, shards.count()));
     });
     StepResult mean;
     for (const StepResult& p : parts) mean.add(p, 1.0 / shards.count());
     const double rate = o.schedule.at(optimiser.steps(), used);
     const double norm = optimiser.step(rate);
     ema.update(parameters);
-    return {{"loss", mean.total},  {"absolute", mean.absolute},
+    return {{"loss", mean.total},
+            {"absolute", mean.absolute},
             {"psnr", 10 * std::log10(4 / mean.squared)},
-            {"edge", mean.edge},   {"latent_rms", std::sqrt(mean.latent_square)},
-            {"gradient", norm},    {"rate", rate}};
+            {"edge", mean.edge},
+            {"latent_rms", std::sqrt(mean.latent_square)},
+            {"gradient", norm},
+            {"rate", rate}};
   };
   hooks.save = [&](std::int64_t step, double minutes) {
     state.step = step;

@@ -1,8 +1,8 @@
 // Recipe: trains the emoji autoencoder (models/autoencoder.h) on a packed data set. No LibTorch in this header.
 //
-// Pictures are premultiplied RGBA in [-1, 1]; a part of them lies on a solid colour. Loss: train/picture_loss.h, a small
-// pull of the latents towards zero, and noise on the latents relative to their spread, so that the decoder forgives the
-// errors of a generator and the scale of the latents does not matter.
+// Pictures are premultiplied RGBA in [-1, 1]; a part of them lies on a solid colour. Loss: train/picture_loss.h, a
+// small pull of the latents towards zero, and noise on the latents relative to their spread, so that the decoder
+// forgives the errors of a generator and the scale of the latents does not matter.
 #pragma once
 
 #include <cstdint>
@@ -22,23 +22,24 @@
 namespace thimble::train {
 
 struct AutoencoderTraining {
-  std::filesystem::path data;                // emoji.pack
+  std::filesystem::path data;  // emoji.pack
   LoopOptions loop;
   models::AutoencoderConfig model;
-  bool resume = false;                       // go on from the run folder's newest checkpoint
-  std::filesystem::path weights;             // or start from this checkpoint's weights with a fresh optimiser
-  int crop = 0;                              // side of random crops, a multiple of 32; 0: whole pictures
+  bool resume = false;            // go on from the run folder's newest checkpoint
+  std::filesystem::path weights;  // or start from this checkpoint's weights with a fresh optimiser
+  bool decoder_only = false;      // the encoder stays as its average is: cached latents stay valid
+  int crop = 0;                   // side of random crops, a multiple of 32; 0: whole pictures
   int batch = 16;
-  double on_colour = 0.3;                    // part of the pictures that lies on a solid colour
-  double noise = 0.1;                        // largest noise, in standard deviations of the latents
-  double pull = 1e-4;                        // weight of mean(latent^2)
+  double on_colour = 0.3;  // part of the pictures that lies on a solid colour
+  double noise = 0.1;      // largest noise, in standard deviations of the latents
+  double pull = 1e-4;      // weight of mean(latent^2)
   PictureLossOptions loss;
   Schedule schedule{ScheduleKind::plateau, 1e-3, 200};
   double ema = 0.999;
   std::uint64_t seed = 1;
   graph::Precision precision = graph::Precision::bf16;
   std::string device = "cpu";
-  int threads = 0;                           // 0: all processors
+  int threads = 0;  // 0: all processors
   int validation_pictures = 128;
 };
 
@@ -58,6 +59,7 @@ struct PictureQuality {
   double rgba = 0;      // premultiplied RGBA
   double on_white = 0;  // RGB over white
 };
-PictureQuality picture_quality(const std::vector<float>& output, const std::vector<float>& target, int pictures, int side);
+PictureQuality picture_quality(const std::vector<float>& output, const std::vector<float>& target, int pictures,
+                               int side);
 
 }  // namespace thimble::train

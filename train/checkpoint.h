@@ -1,5 +1,5 @@
-// Writes checkpoints and goes on from them (the files: train/checkpoint_file.h). A checkpoint is written whole or not at
-// all and the last two are kept, so that a kill or a full disk at any moment leaves a valid one. Includes LibTorch.
+// Writes checkpoints and goes on from them (the files: train/checkpoint_file.h). A checkpoint is written whole or not
+// at all and the last two are kept, so that a kill or a full disk at any moment leaves a valid one. Includes LibTorch.
 #pragma once
 
 #include <filesystem>

@@ -270,7 +270,7 @@ TEST_F(CheckpointTest, LoopStopsSavesAndGoesOn) {
   const CsvLog log(dir_ / "log.csv", 1000);
   ASSERT_EQ(log.rows().size(), 10u);
   EXPECT_EQ(log.columns()[2], "loss");
-  EXPECT_EQ(log.rows()[0][2], 0.5);   // mean of steps 0 and 1
+  EXPECT_EQ(log.rows()[0][2], 0.5);  // mean of steps 0 and 1
   EXPECT_EQ(log.rows()[1][2], 2.5);
   EXPECT_EQ(log.rows()[2][2], -1);
   EXPECT_EQ(log.rows()[9][0], 20);

@@ -21,7 +21,9 @@ std::vector<std::string> split(const std::string& line) {
   return cells;
 }
 
-std::string header_line(const std::vector<std::string>& columns) { return fmt::format("{}\n", fmt::join(columns, ",")); }
+std::string header_line(const std::vector<std::string>& columns) {
+  return fmt::format("{}\n", fmt::join(columns, ","));
+}
 
 std::string row_line(const std::vector<double>& row) {
   std::string line;

@@ -22,8 +22,8 @@ THIMBLE_CLONES void narrow(const float* x, bf16* out, std::int64_t n) {
 
 namespace {
 
-constexpr std::int64_t kPiece = 2048;        // elements that stay in the first cache
-constexpr std::int64_t kGrain = 16 * kPiece; // of a thread
+constexpr std::int64_t kPiece = 2048;                                // elements that stay in the first cache
+constexpr std::int64_t kGrain = 16 * kPiece;                         // of a thread
 constexpr float kCubic = 0.044715f, kTwoRoot = 1.5957691216057308f;  // 2 sqrt(2 / pi)
 
 // e^-v for v in about [-87, 87], 2e-7 relative: 2^n times a polynomial on [-ln2/2, ln2/2]. Adding 1.5 * 2^23 rounds.
@@ -135,11 +135,12 @@ void modulate_backward(const ModulateShape& s, const T* x, const T* dy, const fl
   });
 }
 
-#define THIMBLE_INSTANCES(T)                                                                                      \
-  template void gate_forward<T>(Gate, const T*, T*, std::int64_t) noexcept;                                       \
-  template void gate_backward<T>(Gate, const T*, const T*, T*, std::int64_t) noexcept;                            \
-  template void modulate_forward<T>(const ModulateShape&, const T*, const float*, const float*, T*) noexcept;     \
-  template void modulate_backward<T>(const ModulateShape&, const T*, const T*, const float*, T*, float*, float*) noexcept;
+#define THIMBLE_INSTANCES(T)                                                                                  \
+  template void gate_forward<T>(Gate, const T*, T*, std::int64_t) noexcept;                                   \
+  template void gate_backward<T>(Gate, const T*, const T*, T*, std::int64_t) noexcept;                        \
+  template void modulate_forward<T>(const ModulateShape&, const T*, const float*, const float*, T*) noexcept; \
+  template void modulate_backward<T>(const ModulateShape&, const T*, const T*, const float*, T*, float*,      \
+                                     float*) noexcept;
 THIMBLE_INSTANCES(float)
 THIMBLE_INSTANCES(bf16)
 #undef THIMBLE_INSTANCES

@@ -42,9 +42,14 @@ struct Prompted {
 
 class Evaluator {
  public:
-  Evaluator(const diffusion::Model& model, diffusion::Pipeline& pipeline, graph::Executor& executor, const EvaluationOptions& o,
-            const ProgressFn& progress, const CancelToken& cancel)
-      : model_(model), pipeline_(pipeline), o_(o), progress_(progress), cancel_(cancel), set_(data::EmojiSet::open(o.data)) {
+  Evaluator(const diffusion::Model& model, diffusion::Pipeline& pipeline, graph::Executor& executor,
+            const EvaluationOptions& o, const ProgressFn& progress, const CancelToken& cancel)
+      : model_(model),
+        pipeline_(pipeline),
+        o_(o),
+        progress_(progress),
+        cancel_(cancel),
+        set_(data::EmojiSet::open(o.data)) {
     if (!o.extractor.empty()) extractor_.emplace(executor, o.extractor);
     if (!o.scorer.empty()) scorer_.emplace(o.scorer, executor);
     std::filesystem::create_directories(o.output);
@@ -78,7 +83,8 @@ class Evaluator {
       if (static_cast<int>(out.size()) >= count) break;
       if (!families.insert(e.family).second) continue;  // every other caption must be wrong
       const data::NamedColour* ground = data::sample_background(rng);
-      out.push_back({&e, wording < 0 ? data::caption(e, rng, ground) : data::held_out_caption(e, wording, ground), ground});
+      out.push_back(
+          {&e, wording < 0 ? data::caption(e, rng, ground) : data::held_out_caption(e, wording, ground), ground});
     }
     return out;
   }
@@ -100,7 +106,9 @@ class Evaluator {
     return generate(texts, what);
   }
 
-  Image real(const Prompted& p) const { return media::composite(set_->picture(p.entry->id), p.ground != nullptr ? p.ground->rgb : kWhite); }
+  Image real(const Prompted& p) const {
+    return media::composite(set_->picture(p.entry->id), p.ground != nullptr ? p.ground->rgb : kWhite);
+  }
 
   Json autoencoder() {
     std::vector<double> psnr, ssim, distance;
@@ -133,7 +141,10 @@ class Evaluator {
   }
 
   static Json to_json(const Retrieval& r) {
-    return {{"first_of_100", r.first}, {"first_five_of_100", r.first_five}, {"pictures", r.pictures}, {"candidates", r.candidates}};
+    return {{"first_of_100", r.first},
+            {"first_five_of_100", r.first_five},
+            {"pictures", r.pictures},
+            {"candidates", r.candidates}};
   }
 
   // The instrument on real pairs it was not trained on, before anything is said of generated ones.
@@ -153,7 +164,8 @@ class Evaluator {
       for (const Prompted& p : list) images.push_back(real(p));
       return images;
     };
-    return {{"seen_concepts", to_json(score(known, pictures(known)))}, {"unseen_concepts", to_json(score(unknown, pictures(unknown)))}};
+    return {{"seen_concepts", to_json(score(known, pictures(known)))},
+            {"unseen_concepts", to_json(score(unknown, pictures(unknown)))}};
   }
 
   Json faithfulness(const std::vector<Prompted>& seen, const std::vector<Image>& images) {
@@ -162,7 +174,9 @@ class Evaluator {
     const Retrieval unknown = score(unseen, generate(unseen, "unseen concepts"));
     const auto worded = prompted(data::Split::train, o_.samples / 2, 1);
     const Retrieval rephrased = score(worded, generate(worded, "new wordings"));
-    return {{"seen_concepts", to_json(known)}, {"unseen_concepts", to_json(unknown)}, {"seen_concepts_new_wording", to_json(rephrased)}};
+    return {{"seen_concepts", to_json(known)},
+            {"unseen_concepts", to_json(unknown)},
+            {"seen_concepts_new_wording", to_json(rephrased)}};
   }
 
   Json distribution(const std::vector<Prompted>& seen, const std::vector<Image>& images) {
@@ -174,11 +188,13 @@ class Evaluator {
       return media::composite(set_->picture(id), ground != nullptr ? ground->rgb : kWhite);
     };
     for (int id : ids) reference.push_back(on_ground(id));
-    for (int id : fixed_choice(set_->entries(), data::Split::validation, static_cast<int>(images.size()))) validation.push_back(on_ground(id));
+    for (int id : fixed_choice(set_->entries(), data::Split::validation, static_cast<int>(images.size())))
+      validation.push_back(on_ground(id));
     const auto report = [&](std::int64_t done, std::int64_t total, const std::string&) {
       if (progress_) progress_(done, total, "features");
     };
-    const auto r = extractor_->features(reference, report, &cancel_), v = extractor_->features(validation, report, &cancel_);
+    const auto r = extractor_->features(reference, report, &cancel_),
+               v = extractor_->features(validation, report, &cancel_);
     const auto s = extractor_->features(images, report, &cancel_);
     const auto kid = metrics::kid(s, r), floor = metrics::kid(v, r);
     nearest_sheet(seen, images, metrics::nearest(s, r), reference);
@@ -198,14 +214,16 @@ class Evaluator {
   }
 
   // A sample and the training picture nearest to it, side by side: copying shows.
-  void nearest_sheet(const std::vector<Prompted>& prompts, const std::vector<Image>& images, const std::vector<std::int64_t>& near,
-                     const std::vector<Image>& reference) const {
+  void nearest_sheet(const std::vector<Prompted>& prompts, const std::vector<Image>& images,
+                     const std::vector<std::int64_t>& near, const std::vector<Image>& reference) const {
     std::vector<plot::Tile> tiles;
     for (std::size_t i = 0; i < std::min<std::size_t>(24, images.size()); ++i) {
       tiles.push_back({images[i], prompts[i].prompt});
       tiles.push_back({reference[static_cast<std::size_t>(near[i])], "nearest training picture"});
     }
-    media::write_image(o_.output / "nearest.png", plot::contact_sheet(tiles, {.columns = 8, .title = "samples and their nearest training pictures"}));
+    media::write_image(
+        o_.output / "nearest.png",
+        plot::contact_sheet(tiles, {.columns = 8, .title = "samples and their nearest training pictures"}));
   }
 
   void draw(const char* file, const std::string& title, const std::vector<std::string>& prompts) {
@@ -243,8 +261,8 @@ class Evaluator {
 
 }  // namespace
 
-Json evaluate(const diffusion::Model& model, diffusion::Pipeline& pipeline, graph::Executor& executor, const EvaluationOptions& options,
-              const ProgressFn& progress, const CancelToken& cancel) {
+Json evaluate(const diffusion::Model& model, diffusion::Pipeline& pipeline, graph::Executor& executor,
+              const EvaluationOptions& options, const ProgressFn& progress, const CancelToken& cancel) {
   return Evaluator(model, pipeline, executor, options, progress, cancel).run();
 }
 

@@ -1,6 +1,6 @@
-// Measures a text-to-picture model of emoji on any executor and draws what it makes: autoencoder quality, kernel and Frechet
-// distance, text faithfulness, nearest training pictures, contact sheets. Every figure comes with what it was measured on.
-// No LibTorch.
+// Measures a text-to-picture model of emoji on any executor and draws what it makes: autoencoder quality, kernel and
+// Frechet distance, text faithfulness, nearest training pictures, contact sheets. Every figure comes with what it was
+// measured on. No LibTorch.
 #pragma once
 
 #include <cstdint>
@@ -16,13 +16,13 @@
 namespace thimble::train {
 
 struct EvaluationOptions {
-  std::filesystem::path data;        // emoji.pack
-  std::filesystem::path extractor;   // folder of SqueezeNet's ncnn files; empty: no distances
-  std::filesystem::path scorer;      // scorer's model file; empty: no text faithfulness
-  std::filesystem::path output;      // folder for sheets and evaluation.json
-  int samples = 300;                 // pictures for the distances and for retrieval, per kind
-  int reference = 1500;              // training pictures the distances are taken to
-  int autoencoder_pictures = 200;    // of the validation split
+  std::filesystem::path data;       // emoji.pack
+  std::filesystem::path extractor;  // folder of SqueezeNet's ncnn files; empty: no distances
+  std::filesystem::path scorer;     // scorer's model file; empty: no text faithfulness
+  std::filesystem::path output;     // folder for sheets and evaluation.json
+  int samples = 300;                // pictures for the distances and for retrieval, per kind
+  int reference = 1500;             // training pictures the distances are taken to
+  int autoencoder_pictures = 200;   // of the validation split
   int batch = 8;
   std::uint64_t seed = 1;
   diffusion::GenerateOptions generate;

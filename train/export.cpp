@@ -29,7 +29,8 @@ void export_model(const ExportOptions& o) {
   const TrainedAutoencoder coder = load_autoencoder(o.autoencoder);
   const LatentCache cache = LatentCache::open(o.latents);
   if (cache.config() != coder.config) {
-    fail(ErrorKind::bad_input, "the latents of {} come from another autoencoder than {}", o.latents.string(), o.autoencoder.string());
+    fail(ErrorKind::bad_input, "the latents of {} come from another autoencoder than {}", o.latents.string(),
+         o.autoencoder.string());
   }
   diffusion::Facts facts = o.facts;
   facts.image_size = cache.grid() * coder.config.compression();

@@ -19,8 +19,8 @@ struct ExportOptions {
   std::string name = "Thimble Emoji";
   std::string licence = "Apache-2.0";
   std::string description = "Text to 256x256 emoji with transparency";
-  DType stored = DType::f16;          // of matrices and kernels; vectors stay f32
-  diffusion::Facts facts;             // latent shift and scale are taken from the cache
+  DType stored = DType::f16;  // of matrices and kernels; vectors stay f32
+  diffusion::Facts facts;     // latent shift and scale are taken from the cache
 };
 
 void export_model(const ExportOptions& options);

@@ -28,7 +28,8 @@ constexpr int kQuarters = 4, kValidationBatches = 2;
 at::Tensor rows(const graph::Tensor& t, int first, int count, const at::Device& device) {
   return borrow(t.view()).narrow(0, first, count).to(device);
 }
-at::Tensor rows(const std::vector<float>& values, std::vector<std::int64_t> shape, int first, const at::Device& device) {
+at::Tensor rows(const std::vector<float>& values, std::vector<std::int64_t> shape, int first,
+                const at::Device& device) {
   const std::int64_t row = static_cast<std::int64_t>(graph::element_count(shape)) / shape[0];
   return at::from_blob(const_cast<float*>(values.data()) + first * row, shape, at::kFloat).to(device);
 }
@@ -66,21 +67,24 @@ class Flow {
   // Programs for one shard's batch, made when a text length comes up first. Not for several threads at once.
   const Networks& networks(int batch, int length) {
     const auto [it, fresh] = networks_.try_emplace({batch, length});
-    if (fresh) it->second = {models::build_text_encoder(o_.text, batch, length), models::build_dit(o_.denoiser, batch, length)};
+    if (fresh)
+      it->second = {models::build_text_encoder(o_.text, batch, length), models::build_dit(o_.denoiser, batch, length)};
     return it->second;
   }
 
   // Loss of rows [first, first + count); with gradients when grad mode is on.
-  FlowLoss run(const Networks& n, const Parameters& parameters, const GeneratorBatch& batch, int first, int count) const {
+  FlowLoss run(const Networks& n, const Parameters& parameters, const GeneratorBatch& batch, int first,
+               int count) const {
     const diffusion::PromptBatch& p = batch.prompts;
     const at::Tensor mask = rows(p.mask, first, count, device_);
     const auto text = run_graph(n.text, parameters,
                                 bind_inputs(n.text, {{"ids", rows(p.ids, first, count, device_)},
-                                              {"mask", mask},
-                                              {"keep", rows(p.keep, first, count, device_)}}),
+                                                     {"mask", mask},
+                                                     {"keep", rows(p.keep, first, count, device_)}}),
                                 o_.precision);
     std::map<std::string, at::Tensor> inputs{{"mask", mask}};
-    for (std::size_t i = 0; i < text.size(); ++i) inputs[n.text.outputs[i].name == "states" ? "text" : "pooled"] = text[i];
+    for (std::size_t i = 0; i < text.size(); ++i)
+      inputs[n.text.outputs[i].name == "states" ? "text" : "pooled"] = text[i];
     const std::vector<std::int64_t> shape{count, o_.denoiser.grid, o_.denoiser.grid, o_.denoiser.latent_channels};
     inputs["latent"] = rows(batch.noisy, shape, first, device_);
     inputs["time"] = rows(batch.time, {count}, first, device_);
@@ -93,7 +97,8 @@ class Flow {
     result.total = loss.item<double>();
     const at::Tensor values = each.detach().cpu().to(at::kFloat).contiguous();
     for (int i = 0; i < count; ++i) {
-      const int q = std::clamp(static_cast<int>(batch.time[static_cast<std::size_t>(first + i)] * kQuarters), 0, kQuarters - 1);
+      const int q =
+          std::clamp(static_cast<int>(batch.time[static_cast<std::size_t>(first + i)] * kQuarters), 0, kQuarters - 1);
       result.sum[q] += values.data_ptr<float>()[i];
       result.count[q] += 1;
     }
@@ -107,15 +112,30 @@ class Flow {
 };
 
 const std::vector<std::string>& sample_prompts() {
-  static const std::vector<std::string> prompts{
-      "grinning face, flat style", "a glossy emoji of smiling face with sunglasses", "a 3d emoji of loudly crying face",
-      "angry face, noto style", "a twemoji emoji of red heart", "cat face, 3d style", "a flat emoji of dog face",
-      "fox, noto style", "a glossy emoji of octopus", "butterfly, 3d style", "red apple, glossy style",
-      "a 3d emoji of hamburger", "pizza, flat style", "birthday cake, noto style on a pink background",
-      "a 3d emoji of rocket", "automobile, twemoji style", "a flat emoji of soccer ball on a green background",
-      "crown, glossy style on a purple background", "a noto emoji of a firefighter with medium-dark skin",
-      "a woman with light skin and red hair, flat style", "thumbs up: dark skin tone, 3d style",
-      "waving hand: medium skin tone, twemoji style", "flag of Japan", "rainbow, glossy style on a blue background"};
+  static const std::vector<std::string> prompts{"grinning face, flat style",
+                                                "a glossy emoji of smiling face with sunglasses",
+                                                "a 3d emoji of loudly crying face",
+                                                "angry face, noto style",
+                                                "a twemoji emoji of red heart",
+                                                "cat face, 3d style",
+                                                "a flat emoji of dog face",
+                                                "fox, noto style",
+                                                "a glossy emoji of octopus",
+                                                "butterfly, 3d style",
+                                                "red apple, glossy style",
+                                                "a 3d emoji of hamburger",
+                                                "pizza, flat style",
+                                                "birthday cake, noto style on a pink background",
+                                                "a 3d emoji of rocket",
+                                                "automobile, twemoji style",
+                                                "a flat emoji of soccer ball on a green background",
+                                                "crown, glossy style on a purple background",
+                                                "a noto emoji of a firefighter with medium-dark skin",
+                                                "a woman with light skin and red hair, flat style",
+                                                "thumbs up: dark skin tone, 3d style",
+                                                "waving hand: medium skin tone, twemoji style",
+                                                "flag of Japan",
+                                                "rainbow, glossy style on a blue background"};
   return prompts;
 }
 
@@ -181,14 +201,18 @@ LoopResult train_generator(const GeneratorTraining& given, const ProgressFn& pro
   if (o.resume) {
     if (const auto found = resume(o.loop.run_dir, trainee)) state = *found;
   } else if (!list_checkpoints(o.loop.run_dir).empty()) {
-    fail(ErrorKind::bad_input, "{} already holds checkpoints; resume, or take another run folder", o.loop.run_dir.string());
+    fail(ErrorKind::bad_input, "{} already holds checkpoints; resume, or take another run folder",
+         o.loop.run_dir.string());
   }
   if (!o.weights.empty() && state.step == 0) {
     load_checkpoint(o.weights, trainee);
     optimiser.reset();
   }
-  state.facts = {{"kind", "generator"}, {"text", models::to_json(o.text)}, {"denoiser", models::to_json(o.denoiser)},
-                 {"text_buckets", o.text_buckets}, {"seed", o.seed}};
+  state.facts = {{"kind", "generator"},
+                 {"text", models::to_json(o.text)},
+                 {"denoiser", models::to_json(o.denoiser)},
+                 {"text_buckets", o.text_buckets},
+                 {"seed", o.seed}};
 
   Shards shards(parameters, o.batch, o.threads, device);
   std::vector<GeneratorBatch> fixed_train, fixed_unseen;
@@ -227,9 +251,14 @@ LoopResult train_generator(const GeneratorTraining& given, const ProgressFn& pro
     const double rate = o.schedule.at(optimiser.steps(), used);
     const double norm = optimiser.step(rate);
     ema.update(parameters);
-    return {{"loss", mean.total},           {"loss_t0", mean.quarter(0)}, {"loss_t1", mean.quarter(1)},
-            {"loss_t2", mean.quarter(2)},   {"loss_t3", mean.quarter(3)}, {"gradient", norm},
-            {"rate", rate},                 {"text_length", static_cast<double>(batch.prompts.length)}};
+    return {{"loss", mean.total},
+            {"loss_t0", mean.quarter(0)},
+            {"loss_t1", mean.quarter(1)},
+            {"loss_t2", mean.quarter(2)},
+            {"loss_t3", mean.quarter(3)},
+            {"gradient", norm},
+            {"rate", rate},
+            {"text_length", static_cast<double>(batch.prompts.length)}};
   };
   hooks.save = [&](std::int64_t step, double minutes) {
     state.step = step;

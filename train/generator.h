@@ -26,14 +26,14 @@ struct GeneratorTraining {
   std::filesystem::path autoencoder;               // checkpoint or run folder; for the pictures of samples.png
   LoopOptions loop;
   models::TextEncoderConfig text;
-  models::DitConfig denoiser;                      // latent_channels, grid and text_width follow from the others
+  models::DitConfig denoiser;  // latent_channels, grid and text_width follow from the others
   std::vector<int> text_buckets{16, 32, 64};
   bool resume = false;
-  std::filesystem::path weights;                   // start from this checkpoint's weights with a fresh optimiser
+  std::filesystem::path weights;  // start from this checkpoint's weights with a fresh optimiser
   int batch = 128;
   double empty_captions = 0.1;
-  double on_colour = 0.3;                          // part of the pictures that lies on a colour, which the caption says
-  double shift = 1;                                // of training times; above 1: noisier
+  double on_colour = 0.3;  // part of the pictures that lies on a colour, which the caption says
+  double shift = 1;        // of training times; above 1: noisier
   Schedule schedule{ScheduleKind::plateau, 1e-3, 500};
   double weight_decay = 0.01;
   double ema = 0.9995;
@@ -45,8 +45,8 @@ struct GeneratorTraining {
   double guidance = 3;
 };
 
-// Leaves checkpoints, log.csv (loss in all and by quarter of t), validation.csv (the averaged weights' loss on fixed noise),
-// model.safetensors and samples.png in the run folder.
+// Leaves checkpoints, log.csv (loss in all and by quarter of t), validation.csv (the averaged weights' loss on fixed
+// noise), model.safetensors and samples.png in the run folder.
 LoopResult train_generator(const GeneratorTraining& options, const ProgressFn& progress, const CancelToken& cancel);
 
 struct TrainedGenerator {

@@ -9,9 +9,13 @@ namespace thimble::train {
 
 GeneratorData::GeneratorData(std::shared_ptr<const data::EmojiSet> set, std::shared_ptr<const LatentCache> cache,
                              std::shared_ptr<const text::Tokenizer> tokenizer, data::Split split)
-    : set_(std::move(set)), cache_(std::move(cache)), tokenizer_(std::move(tokenizer)), sampler_(set_->entries(), split) {
+    : set_(std::move(set)),
+      cache_(std::move(cache)),
+      tokenizer_(std::move(tokenizer)),
+      sampler_(set_->entries(), split) {
   for (const int id : sampler_.ids()) {
-    if (!cache_->contains(id)) fail(ErrorKind::bad_input, "the latent cache lacks picture {}: it belongs to another data set", id);
+    if (!cache_->contains(id))
+      fail(ErrorKind::bad_input, "the latent cache lacks picture {}: it belongs to another data set", id);
   }
 }
 

@@ -35,7 +35,8 @@ std::vector<float> versions(const data::EmojiSet& set, int id, int grounds) {
   const media::Image picture = set.picture(id);
   const auto colours = grounds_of(id, grounds);
   for (std::size_t v = 0; v <= colours.size(); ++v) {
-    const media::Rgb* ground = v == 0 ? nullptr : &data::background_colours()[static_cast<std::size_t>(colours[v - 1])].rgb;
+    const media::Rgb* ground =
+        v == 0 ? nullptr : &data::background_colours()[static_cast<std::size_t>(colours[v - 1])].rgb;
     sample_window(picture, {.side = kSide}, ground, {out.data() + v * kPixels, kPixels});
   }
   return out;
@@ -63,7 +64,8 @@ std::span<const std::byte> bytes_of(const std::vector<T>& v) {
 template <class T>
 std::vector<T> read_tensor(const formats::SafetensorsFile& file, const char* name, DType dtype) {
   const formats::TensorInfo& info = file.at(name);
-  if (info.dtype() != dtype) fail(ErrorKind::bad_file, "{}: tensor '{}' must be {}", file.name(), name, to_string(dtype));
+  if (info.dtype() != dtype)
+    fail(ErrorKind::bad_file, "{}: tensor '{}' must be {}", file.name(), name, to_string(dtype));
   std::vector<T> values(static_cast<std::size_t>(info.elements()));
   std::memcpy(values.data(), info.data().data(), info.data().size());
   return values;
@@ -164,9 +166,10 @@ LatentCache LatentCache::open(const std::filesystem::path& path) {
   const auto ids = read_tensor<std::int32_t>(file, "ids", DType::i32);
   const std::size_t n = ids.size(), versions = static_cast<std::size_t>(cache.grounds_) + 1;
   const auto colours = static_cast<std::int32_t>(data::background_colours().size());
-  const bool fits = cache.grid_ > 0 && info.shape[3] == info.shape[2] && info.shape[4] == cache.channels() &&
-                    cache.latents_.size() == n * versions * cache.elements() && cache.ground_.size() == n * (versions - 1) &&
-                    cache.mean_.size() == static_cast<std::size_t>(cache.channels()) && cache.std_.size() == cache.mean_.size();
+  const bool fits =
+      cache.grid_ > 0 && info.shape[3] == info.shape[2] && info.shape[4] == cache.channels() &&
+      cache.latents_.size() == n * versions * cache.elements() && cache.ground_.size() == n * (versions - 1) &&
+      cache.mean_.size() == static_cast<std::size_t>(cache.channels()) && cache.std_.size() == cache.mean_.size();
   const auto bad_id = [](std::int32_t id) { return id < 0 || id > 1 << 24; };
   const auto bad_colour = [&](std::int32_t g) { return g < 0 || g >= colours; };
   if (!fits || std::any_of(ids.begin(), ids.end(), bad_id) ||
@@ -183,8 +186,9 @@ LatentCache LatentCache::open(const std::filesystem::path& path) {
 
 void LatentCache::read(int id, int version, std::span<float> out) const {
   check(contains(id) && version >= 0 && version <= grounds_ && out.size() == elements(), "LatentCache::read");
-  const std::size_t at = (static_cast<std::size_t>(row(id)) * static_cast<std::size_t>(grounds_ + 1) +
-                          static_cast<std::size_t>(version)) * elements();
+  const std::size_t at =
+      (static_cast<std::size_t>(row(id)) * static_cast<std::size_t>(grounds_ + 1) + static_cast<std::size_t>(version)) *
+      elements();
   convert(DType::f16, latents_.data() + at, DType::f32, out.data(), out.size());
   for (std::size_t i = 0; i < out.size(); ++i) {
     const std::size_t c = i % mean_.size();
@@ -194,7 +198,8 @@ void LatentCache::read(int id, int version, std::span<float> out) const {
 
 int LatentCache::ground(int id, int version) const {
   check(contains(id) && version >= 1 && version <= grounds_, "LatentCache::ground");
-  return ground_[static_cast<std::size_t>(row(id)) * static_cast<std::size_t>(grounds_) + static_cast<std::size_t>(version - 1)];
+  return ground_[static_cast<std::size_t>(row(id)) * static_cast<std::size_t>(grounds_) +
+                 static_cast<std::size_t>(version - 1)];
 }
 
 }  // namespace thimble::train

@@ -24,7 +24,7 @@ struct LatentsOptions {
   std::filesystem::path data;         // emoji.pack
   std::filesystem::path autoencoder;  // checkpoint or run folder
   std::filesystem::path out;
-  int grounds = 2;                    // versions on a colour, 0..12
+  int grounds = 2;  // versions on a colour, 0..12
   int batch = 32;
   std::string device = "cpu";
   int threads = 0;

@@ -57,7 +57,8 @@ void draw_chart(const CsvLog& log, const std::filesystem::path& path) {
 
 LoopResult run_loop(const LoopOptions& options, const LoopHooks& hooks, std::int64_t step, double minutes,
                     const ProgressFn& progress, const CancelToken& cancel) {
-  if (options.steps <= 0 && options.minutes <= 0) fail(ErrorKind::bad_input, "training needs a limit: steps or minutes");
+  if (options.steps <= 0 && options.minutes <= 0)
+    fail(ErrorKind::bad_input, "training needs a limit: steps or minutes");
   std::filesystem::create_directories(options.run_dir);
   CsvLog log(options.run_dir / "log.csv", step), validation(options.run_dir / "validation.csv", step);
   const double before = minutes;
@@ -89,7 +90,8 @@ LoopResult run_loop(const LoopOptions& options, const LoopHooks& hooks, std::int
       logged_step = step;
       log.add(step, minutes, row);
       if (progress) {
-        const std::string note = row.empty() ? "" : fmt::format("{} {:.4g}, {:.3g} steps/s", row[0].first, row[0].second, row.back().second);
+        const std::string note =
+            row.empty() ? "" : fmt::format("{} {:.4g}, {:.3g} steps/s", row[0].first, row[0].second, row.back().second);
         progress(static_cast<std::int64_t>(used() * 10000), 10000, fmt::format("step {} {}", step, note));
       }
     }

@@ -13,12 +13,12 @@
 namespace thimble::train {
 
 struct LoopOptions {
-  std::filesystem::path run_dir;    // log.csv, validation.csv, and their first columns as loss.png and validation.png
-  std::int64_t steps = 0;           // stop after this step; 0: no limit
-  double minutes = 0;               // stop after these minutes of training, earlier runs counted in; 0: no limit
+  std::filesystem::path run_dir;  // log.csv, validation.csv, and their first columns as loss.png and validation.png
+  std::int64_t steps = 0;         // stop after this step; 0: no limit
+  double minutes = 0;             // stop after these minutes of training, earlier runs counted in; 0: no limit
   double checkpoint_minutes = 3;
-  double sample_minutes = 5;        // 0: never
-  std::int64_t log_every = 20;      // steps a row; a row holds means
+  double sample_minutes = 5;    // 0: never
+  std::int64_t log_every = 20;  // steps a row; a row holds means
 };
 
 struct LoopHooks {

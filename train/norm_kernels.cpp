@@ -132,7 +132,8 @@ void group_norm_forward(const GroupNormShape& s, const T* x, const float* weight
     for (std::int64_t k = first; k < first + width; ++k) m += channel_mean(k) / static_cast<double>(width);
     for (std::int64_t k = first; k < first + width; ++k) {
       const double sum = sums[n * 2 * c + k], apart = channel_mean(k) - m;
-      squares += sums[n * 2 * c + c + k] - sum * sum / static_cast<double>(s.positions) + static_cast<double>(s.positions) * apart * apart;
+      squares += sums[n * 2 * c + c + k] - sum * sum / static_cast<double>(s.positions) +
+                 static_cast<double>(s.positions) * apart * apart;
     }
     const double variance = std::max(0.0, squares / count);
     mean[i] = static_cast<float>(m);
@@ -257,14 +258,14 @@ void row_norm_backward(const RowNormShape& s, const T* x, const T* dy, const flo
   }
 }
 
-#define THIMBLE_INSTANCES(T)                                                                                        \
-  template void group_norm_forward<T>(const GroupNormShape&, const T*, const float*, const float*, T*, float*,      \
-                                      float*) noexcept;                                                             \
-  template void group_norm_backward<T>(const GroupNormShape&, const T*, const T*, const float*, const float*,       \
-                                       const float*, T*, float*, float*) noexcept;                                  \
-  template void row_norm_forward<T>(const RowNormShape&, const T*, const float*, const float*, T*, float*,          \
-                                    float*) noexcept;                                                               \
-  template void row_norm_backward<T>(const RowNormShape&, const T*, const T*, const float*, const float*,           \
+#define THIMBLE_INSTANCES(T)                                                                                   \
+  template void group_norm_forward<T>(const GroupNormShape&, const T*, const float*, const float*, T*, float*, \
+                                      float*) noexcept;                                                        \
+  template void group_norm_backward<T>(const GroupNormShape&, const T*, const T*, const float*, const float*,  \
+                                       const float*, T*, float*, float*) noexcept;                             \
+  template void row_norm_forward<T>(const RowNormShape&, const T*, const float*, const float*, T*, float*,     \
+                                    float*) noexcept;                                                          \
+  template void row_norm_backward<T>(const RowNormShape&, const T*, const T*, const float*, const float*,      \
                                      const float*, T*, float*, float*) noexcept;
 THIMBLE_INSTANCES(float)
 THIMBLE_INSTANCES(bf16)

@@ -57,7 +57,8 @@ AdamW::AdamW(const Parameters& parameters, const AdamOptions& options) : options
     check(tensor.scalar_type() == at::kFloat && tensor.is_contiguous(), "masters are dense f32");
     at::Tensor parameter = tensor;
     parameter.requires_grad_(true);
-    slots_[name] = {parameter, at::zeros_like(parameter.detach()), at::zeros_like(parameter.detach()), decays(name, parameter)};
+    slots_[name] = {parameter, at::zeros_like(parameter.detach()), at::zeros_like(parameter.detach()),
+                    decays(name, parameter)};
   }
 }
 

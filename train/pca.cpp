@@ -26,7 +26,9 @@ at::Tensor load(const data::EmojiSet& set, const std::vector<int>& ids, const Ca
 // (N, pixels) -> (N * blocks, block * block * 4) and back.
 at::Tensor cut(const at::Tensor& x, int block) {
   const std::int64_t n = kSide / block;
-  return x.reshape({-1, n, block, n, block, 4}).permute({0, 1, 3, 2, 4, 5}).reshape({-1, std::int64_t{block} * block * 4});
+  return x.reshape({-1, n, block, n, block, 4})
+      .permute({0, 1, 3, 2, 4, 5})
+      .reshape({-1, std::int64_t{block} * block * 4});
 }
 at::Tensor join(const at::Tensor& blocks, int block) {
   const std::int64_t n = kSide / block;
@@ -62,7 +64,9 @@ at::Tensor by_blocks(const at::Tensor& train, const at::Tensor& seen, std::int64
 
 PictureQuality quality(const at::Tensor& output, const at::Tensor& target) {
   const at::Tensor y = output.clamp(-1, 1).contiguous();
-  const auto values = [](const at::Tensor& t) { return std::vector<float>(t.data_ptr<float>(), t.data_ptr<float>() + t.numel()); };
+  const auto values = [](const at::Tensor& t) {
+    return std::vector<float>(t.data_ptr<float>(), t.data_ptr<float>() + t.numel());
+  };
   return picture_quality(values(y), values(target), static_cast<int>(target.size(0)), kSide);
 }
 
@@ -71,8 +75,9 @@ PictureQuality quality(const at::Tensor& output, const at::Tensor& target) {
 PcaQuality pca_baseline(const PcaOptions& o, const ProgressFn& progress, const CancelToken& cancel) {
   const int blocks = o.block > 0 && kSide % o.block == 0 ? (kSide / o.block) * (kSide / o.block) : 0;
   if (blocks == 0 || o.values < blocks || o.values % blocks != 0) {
-    fail(ErrorKind::bad_input, "{} values in blocks of {} pixels: blocks that divide {} and a multiple of their number were wanted",
-         o.values, o.block, kSide);
+    fail(ErrorKind::bad_input,
+         "{} values in blocks of {} pixels: blocks that divide {} and a multiple of their number were wanted", o.values,
+         o.block, kSide);
   }
   set_torch_threads(o.threads);
   const at::NoGradGuard guard;
@@ -85,7 +90,8 @@ PcaQuality pca_baseline(const PcaOptions& o, const ProgressFn& progress, const C
   const std::vector<int> ids = fixed_choice(set->entries(), data::Split::train, o.pictures);
   if (ids.size() < 2) fail(ErrorKind::bad_input, "{} training pictures: at least 2 were wanted", ids.size());
   const at::Tensor train = load(*set, ids, cancel);
-  const at::Tensor seen = load(*set, fixed_choice(set->entries(), data::Split::validation, o.validation_pictures), cancel);
+  const at::Tensor seen =
+      load(*set, fixed_choice(set->entries(), data::Split::validation, o.validation_pictures), cancel);
   PcaQuality result;
   result.pictures = static_cast<int>(ids.size());
   tell(1, "blocks");

@@ -1,5 +1,5 @@
-// The baseline the autoencoder must beat: principal components with as many values a picture, fitted to training pictures,
-// once over whole pictures and once over blocks the size of a latent cell. No LibTorch in this header.
+// The baseline the autoencoder must beat: principal components with as many values a picture, fitted to training
+// pictures, once over whole pictures and once over blocks the size of a latent cell. No LibTorch in this header.
 #pragma once
 
 #include <filesystem>
@@ -21,8 +21,8 @@ struct PcaOptions {
 };
 
 struct PcaQuality {
-  PictureQuality whole, blocks;   // of the validation pictures
-  int pictures = 0;               // fitted to
+  PictureQuality whole, blocks;  // of the validation pictures
+  int pictures = 0;              // fitted to
 };
 
 // Takes `pictures` MiB of memory and about half an hour of one core at the defaults.

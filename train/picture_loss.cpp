@@ -86,8 +86,8 @@ void edge_terms(const float* e, std::int64_t side, float scale, float* gradient,
   }
 }
 
-Sums one_picture(const PictureLossOptions& o, std::int64_t side, double pixels, const float* output, const float* target,
-                 const float* ground, float* gradient) {
+Sums one_picture(const PictureLossOptions& o, std::int64_t side, double pixels, const float* output,
+                 const float* target, const float* ground, float* gradient) {
   Sums sums;
   std::vector<float> error[kLevels], slope[kLevels];
   for (int level = 0; level < kLevels; ++level) {

@@ -1,5 +1,5 @@
-// The reconstruction loss of pictures with its gradient, in one pass over plain memory: through autograd it would cost a
-// seventh of an autoencoder's training step. No LibTorch.
+// The reconstruction loss of pictures with its gradient, in one pass over plain memory: through autograd it would cost
+// a seventh of an autoencoder's training step. No LibTorch.
 #pragma once
 
 #include <cstdint>
@@ -7,9 +7,9 @@
 
 namespace thimble::train {
 
-// e = output - target, both premultiplied RGBA in [-1, 1]; c = e seen over a background, c_k = e_k - e_alpha * ground_k.
-// loss = mean(|e| + square e^2) + mean(|c| + square c^2) + edge sum_l mean(|dx e_l| + |dy e_l|),
-// where e_l is e averaged over 2^l x 2^l pixels, l = 0, 1, 2.
+// e = output - target, both premultiplied RGBA in [-1, 1]; c = e seen over a background, c_k = e_k - e_alpha *
+// ground_k. loss = mean(|e| + square e^2) + mean(|c| + square c^2) + edge sum_l mean(|dx e_l| + |dy e_l|), where e_l is
+// e averaged over 2^l x 2^l pixels, l = 0, 1, 2.
 struct PictureLossOptions {
   float square = 0.5f;
   float edge = 0.5f;

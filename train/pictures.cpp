@@ -41,9 +41,9 @@ void sample_window(const media::Image& rgba, const Window& w, const media::Rgb* 
   check(rgba.channels == 4, "sample_window takes RGBA");
   check(out.size() == static_cast<std::size_t>(w.side) * w.side * 4, "sample_window: room for the window");
   const bool plain = w.scale == 1 && w.x == std::floor(w.x) && w.y == std::floor(w.y);
-  const std::array<float, 3> ground = background ? std::array<float, 3>{background->r / 255.0f, background->g / 255.0f,
-                                                                         background->b / 255.0f}
-                                                 : std::array<float, 3>{0, 0, 0};
+  const std::array<float, 3> ground =
+      background ? std::array<float, 3>{background->r / 255.0f, background->g / 255.0f, background->b / 255.0f}
+                 : std::array<float, 3>{0, 0, 0};
   float* o = out.data();
   for (int i = 0; i < w.side; ++i) {
     const double y = w.y + i * w.scale;
@@ -87,7 +87,8 @@ Sampler::Sampler(const std::vector<data::Entry>& entries, data::Split split) {
     styles[e.style][without_tones(e.code_point)].push_back(e.id);
     ids_.push_back(e.id);
   }
-  if (ids_.empty()) fail(ErrorKind::bad_input, "the data set has no pictures in the split '{}'", data::to_string(split));
+  if (ids_.empty())
+    fail(ErrorKind::bad_input, "the data set has no pictures in the split '{}'", data::to_string(split));
   for (const auto& [style, concepts] : styles) {
     Group group;
     double total = 0;
@@ -105,7 +106,8 @@ int Sampler::draw(Rng& rng) const {
   const Group& group = styles_[rng.below(styles_.size())];
   const double at = rng.uniform() * group.cumulative.back();
   const auto found = std::upper_bound(group.cumulative.begin(), group.cumulative.end(), at);
-  return group.ids[std::min<std::size_t>(static_cast<std::size_t>(found - group.cumulative.begin()), group.ids.size() - 1)];
+  return group
+      .ids[std::min<std::size_t>(static_cast<std::size_t>(found - group.cumulative.begin()), group.ids.size() - 1)];
 }
 
 std::vector<int> fixed_choice(const std::vector<data::Entry>& entries, data::Split split, int count) {

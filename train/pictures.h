@@ -28,7 +28,7 @@ media::Image to_image(std::span<const float> values, int side);
 class Sampler {
  public:
   Sampler(const std::vector<data::Entry>& entries, data::Split split);
-  int draw(Rng& rng) const;                 // an entry's id
+  int draw(Rng& rng) const;                             // an entry's id
   const std::vector<int>& ids() const { return ids_; }  // all of the split, ascending
 
  private:

@@ -10,6 +10,7 @@
 #include "data/emoji/pack.h"
 #include "diffusion/model.h"
 #include "train/autoencoder.h"
+#include "train/checkpoint_file.h"
 #include "train/export.h"
 #include "train/generator.h"
 #include "train/latents.h"
@@ -65,7 +66,10 @@ class RecipesTest : public testing::Test {
     AutoencoderTraining o;
     o.data = dir_ / "set.pack";
     o.loop = {.run_dir = dir_ / "ae", .steps = 6, .sample_minutes = 0, .log_every = 1};
-    o.model = {.channels = {8, 8, 12, 12}, .encoder_blocks = {0, 0, 0, 1}, .decoder_blocks = {0, 0, 0, 1}, .latent_channels = 4};
+    o.model = {.channels = {8, 8, 12, 12},
+               .encoder_blocks = {0, 0, 0, 1},
+               .decoder_blocks = {0, 0, 0, 1},
+               .latent_channels = 4};
     o.crop = 64;
     o.batch = 4;
     o.validation_pictures = 4;
@@ -91,7 +95,8 @@ TEST_F(RecipesTest, EveryStageFeedsTheNext) {
   ASSERT_EQ(log.rows().size(), 8u);
   for (const auto& row : log.rows()) EXPECT_TRUE(std::isfinite(row[2]));
 
-  const LatentsOptions l{.data = a.data, .autoencoder = dir_ / "ae", .out = dir_ / "latents.safetensors", .grounds = 2, .batch = 7};
+  const LatentsOptions l{
+      .data = a.data, .autoencoder = dir_ / "ae", .out = dir_ / "latents.safetensors", .grounds = 2, .batch = 7};
   EXPECT_EQ(build_latents(l, {}, cancel), 24u);
   const LatentCache cache = LatentCache::open(l.out);
   EXPECT_EQ(cache.grid(), 8);
@@ -160,6 +165,30 @@ TEST_F(RecipesTest, EveryStageFeedsTheNext) {
   EXPECT_NEAR(latent[1], cache.mean()[1], 1e-6);
 }
 
+TEST_F(RecipesTest, DecoderOnlyLeavesTheEncoder) {
+  const CancelToken cancel;
+  AutoencoderTraining a = autoencoder();
+  a.loop.run_dir = dir_ / "both";
+  train_autoencoder(a, {}, cancel);
+  const auto before = load_autoencoder(dir_ / "both");
+  a.weights = newest_checkpoint(dir_ / "both");
+  a.loop.run_dir = dir_ / "decoder";
+  a.decoder_only = true;
+  train_autoencoder(a, {}, cancel);
+  const auto after = load_autoencoder(dir_ / "decoder");
+  int moved = 0;
+  for (const std::string& name : before.weights.names()) {
+    const auto p = before.weights.at(name).as<float>(), q = after.weights.at(name).as<float>();
+    const bool same = std::equal(p.begin(), p.end(), q.begin(), q.end());
+    if (name.starts_with("encoder.")) {
+      EXPECT_TRUE(same) << name;
+    } else {
+      moved += !same;
+    }
+  }
+  EXPECT_GT(moved, 4);
+}
+
 // Stopping at any step and going on gives the weights of an unbroken run.
 TEST_F(RecipesTest, AutoencoderGoesOnExactly) {
   const CancelToken cancel;
@@ -185,9 +214,9 @@ TEST_F(RecipesTest, AutoencoderGoesOnExactly) {
 // More components than the training pictures differ by: what lies in their span comes back.
 TEST_F(RecipesTest, PcaKeepsWhatItsValuesHold) {
   const CancelToken cancel;
-  PcaOptions o{.data = dir_ / "set.pack", .values = 256, .block = 16, .pictures = 18, .validation_pictures = 4};
+  PcaOptions o{.data = dir_ / "set.pack", .values = 1024, .block = 8, .pictures = 18, .validation_pictures = 4};
   const PcaQuality few = pca_baseline(o, {}, cancel);
-  o.values = 2048;
+  o.values = 8192;
   const PcaQuality more = pca_baseline(o, {}, cancel);
   EXPECT_EQ(more.pictures, 18);
   EXPECT_GT(more.blocks.rgba, few.blocks.rgba + 3);
@@ -217,7 +246,8 @@ TEST_F(RecipesTest, WindowsArePremultipliedAndComeBack) {
 TEST_F(RecipesTest, PictureLossGradient) {
   const PictureLossOptions o{.square = 0.7f, .edge = 0.4f};
   const std::int64_t batch = 2, side = 8;
-  std::vector<float> output(batch * side * side * 4), target(output.size()), gradient(output.size()), unused(output.size());
+  std::vector<float> output(batch * side * side * 4), target(output.size()), gradient(output.size()),
+      unused(output.size());
   const std::vector<float> grounds{0.2f, 0.9f, 0.5f, 1, 0, 0.3f};
   fill_normal(output, 1, 1);
   fill_normal(target, 1, 2);
@@ -228,7 +258,8 @@ TEST_F(RecipesTest, PictureLossGradient) {
     up[i] += kStep;
     down[i] -= kStep;
     const double numeric = (picture_loss(o, batch, side, up, target, grounds, unused).total -
-                            picture_loss(o, batch, side, down, target, grounds, unused).total) / (2 * kStep);
+                            picture_loss(o, batch, side, down, target, grounds, unused).total) /
+                           (2 * kStep);
     // A kink of |x| inside the step moves one term; the largest single slope is under 0.02.
     EXPECT_NEAR(gradient[i], numeric, 4e-3) << i;
   }

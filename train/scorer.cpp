@@ -48,7 +48,8 @@ struct Scorer::Impl {
   }
 };
 
-Scorer::Scorer(const std::filesystem::path& file, graph::Executor& executor) : impl_(std::make_unique<Impl>(file, executor)) {}
+Scorer::Scorer(const std::filesystem::path& file, graph::Executor& executor)
+    : impl_(std::make_unique<Impl>(file, executor)) {}
 Scorer::~Scorer() = default;
 int Scorer::width() const { return impl_->config.width; }
 
@@ -75,7 +76,8 @@ std::vector<float> Scorer::embed(std::span<const std::string> captions) {
   const int buckets[] = {kTextLength};
   for (std::size_t at = 0; at < captions.size(); at += kTextBatch) {
     const std::size_t n = std::min<std::size_t>(kTextBatch, captions.size() - at);
-    std::vector<std::string> batch(captions.begin() + static_cast<std::ptrdiff_t>(at), captions.begin() + static_cast<std::ptrdiff_t>(at + n));
+    std::vector<std::string> batch(captions.begin() + static_cast<std::ptrdiff_t>(at),
+                                   captions.begin() + static_cast<std::ptrdiff_t>(at + n));
     batch.resize(kTextBatch);
     const auto prompts = diffusion::pack_prompts(impl_->tokenizer, batch, buckets);
     const auto rows = (*impl_->captions)({prompts.ids, prompts.mask, prompts.keep})[0];
@@ -97,7 +99,8 @@ bool scorer_trains_on(const data::Entry& entry) {
   return philox(hash, static_cast<std::uint64_t>(entry.style), 0)[0] % 10 != 0;
 }
 
-Retrieval retrieve(std::span<const float> images, std::span<const float> captions, int width, int candidates, std::uint64_t seed) {
+Retrieval retrieve(std::span<const float> images, std::span<const float> captions, int width, int candidates,
+                   std::uint64_t seed) {
   const auto w = static_cast<std::size_t>(width);
   if (images.size() != captions.size() || images.empty() || images.size() % w != 0) {
     fail(ErrorKind::bad_input, "retrieval: one caption for every picture was wanted");

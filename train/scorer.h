@@ -1,8 +1,9 @@
 // The contrastive image-text scorer (models/scorer.h): its training on real pairs, and scoring with it on any executor.
 // It measures text faithfulness: does a picture find its caption among 100? No LibTorch in this header.
 //
-// Split by (family, style): of every trained family one style in ten is kept out of the scorer's training, so that "seen"
-// pairs show known concepts in pictures never trained on; "unseen" pairs are the data set's validation and test families.
+// Split by (family, style): of every trained family one style in ten is kept out of the scorer's training, so that
+// "seen" pairs show known concepts in pictures never trained on; "unseen" pairs are the data set's validation and test
+// families.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +30,7 @@ struct ScorerTraining {
   LoopOptions loop;
   models::ScorerConfig model;
   bool resume = false;
-  int batch = 192;                  // pictures of different families, so that every other caption is wrong
+  int batch = 192;  // pictures of different families, so that every other caption is wrong
   Schedule schedule{ScheduleKind::cosine, 1e-3, 200};
   double ema = 0.998;
   std::uint64_t seed = 1;
@@ -49,7 +50,7 @@ class Scorer {
   Scorer(const std::filesystem::path& file, graph::Executor& executor);
   ~Scorer();
   int width() const;
-  std::vector<float> embed(std::span<const media::Image> images);    // laid on white
+  std::vector<float> embed(std::span<const media::Image> images);  // laid on white
   std::vector<float> embed(std::span<const std::string> captions);
 
  private:
@@ -57,8 +58,8 @@ class Scorer {
   std::unique_ptr<Impl> impl_;
 };
 
-// Part of the pictures whose own caption comes first among `candidates`, the others drawn from the other rows. Row i of both
-// belongs together; width values a row.
+// Part of the pictures whose own caption comes first among `candidates`, the others drawn from the other rows. Row i of
+// both belongs together; width values a row.
 struct Retrieval {
   double first = 0, first_five = 0;
   int pictures = 0, candidates = 0;

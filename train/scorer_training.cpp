@@ -57,7 +57,8 @@ class Pool {
       const data::Entry& entry = set_.entries()[static_cast<std::size_t>(ids[rng.below(ids.size())])];
       const data::NamedColour* ground = data::sample_background(rng);
       captions.push_back(rng.chance(0.3) ? data::spoken_label(entry) : data::caption(entry, rng, ground));
-      media::Image rgb = media::composite(small_.at(entry.id), ground != nullptr ? ground->rgb : media::Rgb{255, 255, 255});
+      media::Image rgb =
+          media::composite(small_.at(entry.id), ground != nullptr ? ground->rgb : media::Rgb{255, 255, 255});
       const int cut = kStored - static_cast<int>(rng.below(9));
       const auto room = static_cast<std::uint64_t>(kStored - cut + 1);
       const int x = static_cast<int>(rng.below(room)), y = static_cast<int>(rng.below(room));
@@ -129,11 +130,14 @@ LoopResult train_scorer(const ScorerTraining& options, const ProgressFn& progres
   hooks.train = [&](std::int64_t, double used) -> Values {
     const Batch batch = batches.next();
     const int side = o.model.image_size;
-    const at::Tensor x = at::from_blob(const_cast<float*>(batch.pixels.data()), {o.batch, side, side, 3}, at::kFloat).to(device);
+    const at::Tensor x =
+        at::from_blob(const_cast<float*>(batch.pixels.data()), {o.batch, side, side, 3}, at::kFloat).to(device);
     const auto& p = batch.prompts;
     const at::Tensor a = run_graph(images, parameters, {x}, o.precision)[0];
-    const at::Tensor b = run_graph(captions, parameters, {to_torch(p.ids.view()).to(device), to_torch(p.mask.view()).to(device),
-                                                          to_torch(p.keep.view()).to(device)}, o.precision)[0];
+    const at::Tensor b = run_graph(
+        captions, parameters,
+        {to_torch(p.ids.view()).to(device), to_torch(p.mask.view()).to(device), to_torch(p.keep.view()).to(device)},
+        o.precision)[0];
     const at::Tensor scores = at::matmul(a, b.t()) * parameters.at(kTemperature).clamp(0.0, 4.6).exp();
     const at::Tensor loss = 0.5 * (at::cross_entropy_loss(scores, own) + at::cross_entropy_loss(scores.t(), own));
     torch::autograd::backward({loss}, {at::ones_like(loss)});

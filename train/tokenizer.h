@@ -11,7 +11,7 @@ namespace thimble::train {
 struct TokenizerOptions {
   std::filesystem::path data;  // emoji.pack
   int vocabulary = 4096;
-  int captions = 12;           // drawn for every picture
+  int captions = 12;  // drawn for every picture
   std::uint64_t seed = 1;
 };
 text::ByteBpe train_caption_tokenizer(const TokenizerOptions& options);

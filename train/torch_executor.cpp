@@ -79,9 +79,8 @@ std::vector<at::Tensor> run_graph(const Graph& graph, const Parameters& paramete
     if (found == parameters.end()) fail(ErrorKind::bad_input, "parameter '{}' is missing", graph.value(p.value).name);
     values[p.value] = found->second;
   }
-  const at::Device device = graph.parameters.empty()
-                                ? (inputs.empty() ? at::Device(at::kCPU) : inputs[0].device())
-                                : values[graph.parameters[0].value].device();
+  const at::Device device = graph.parameters.empty() ? (inputs.empty() ? at::Device(at::kCPU) : inputs[0].device())
+                                                     : values[graph.parameters[0].value].device();
   const bool bf16 = precision == graph::Precision::bf16;
   std::vector<at::Tensor> arguments;
   for (const graph::Node& node : graph.nodes) {
@@ -136,8 +135,10 @@ at::Device torch_device(const std::string& name) {
   if (name == "cpu") return at::Device(at::kCPU);
   if (!name.starts_with("cuda")) fail(ErrorKind::bad_input, "device '{}' is not known; cpu or cuda were wanted", name);
   if (!torch_has_cuda()) {
-    fail(ErrorKind::unsupported, "device '{}': this LibTorch ({}) sees no GPU; use --device cpu, or build against a "
-         "LibTorch with CUDA (THIMBLE_TORCH_DIR)", name, TORCH_VERSION);
+    fail(ErrorKind::unsupported,
+         "device '{}': this LibTorch ({}) sees no GPU; use --device cpu, or build against a "
+         "LibTorch with CUDA (THIMBLE_TORCH_DIR)",
+         name, TORCH_VERSION);
   }
   return at::Device(name);
 }

@@ -47,7 +47,8 @@ Weights noisy_weights(const Graph& g) {
 Tensor moved(const Tensor& t, const Tensor& direction, double by) {
   Tensor out({DType::f32, t.shape()});
   auto to = out.mutable_as<float>();
-  for (std::size_t i = 0; i < to.size(); ++i) to[i] = t.as<float>()[i] + static_cast<float>(by) * direction.as<float>()[i];
+  for (std::size_t i = 0; i < to.size(); ++i)
+    to[i] = t.as<float>()[i] + static_cast<float>(by) * direction.as<float>()[i];
   return out;
 }
 
@@ -77,7 +78,8 @@ void check_gradients(const Graph& g, double tolerance) {
     return dot((*reference->compile(g, w, {}))(in)[0], probe);
   };
   constexpr double kStep = 2e-3;
-  const auto compare = [&](const std::string& what, const at::Tensor& gradient, const Tensor& direction, double numeric) {
+  const auto compare = [&](const std::string& what, const at::Tensor& gradient, const Tensor& direction,
+                           double numeric) {
     const Tensor analytic = from_torch(gradient);
     const double scale = std::sqrt(dot(analytic, analytic) * dot(direction, direction));
     EXPECT_GT(scale, 0) << what;
@@ -96,7 +98,8 @@ void check_gradients(const Graph& g, double tolerance) {
     auto up = inputs, down = inputs;
     up[i] = moved(inputs[i], direction, kStep);
     down[i] = moved(inputs[i], direction, -kStep);
-    compare("input " + std::to_string(i), x[i].grad(), direction, (loss(weights, up) - loss(weights, down)) / (2 * kStep));
+    compare("input " + std::to_string(i), x[i].grad(), direction,
+            (loss(weights, up) - loss(weights, down)) / (2 * kStep));
   }
 }
 
@@ -148,7 +151,8 @@ TEST(TorchGradients, Bf16FollowsF32) {
   for (const Graph& g : {mlp_graph(), attention_graph(), conv_graph()}) {
     const Weights weights = noisy_weights(g);
     std::vector<at::Tensor> x;
-    for (std::size_t i = 0; i < g.inputs.size(); ++i) x.push_back(to_torch(normal(g.type(g.inputs[i]).shape, 10 + i).view()));
+    for (std::size_t i = 0; i < g.inputs.size(); ++i)
+      x.push_back(to_torch(normal(g.type(g.inputs[i]).shape, 10 + i).view()));
     const at::Tensor probe = to_torch(normal(g.type(g.outputs[0].value).shape, 77).view());
     std::vector<std::map<std::string, at::Tensor>> gradients;
     for (const auto precision : {graph::Precision::f32, graph::Precision::bf16}) {
@@ -169,8 +173,8 @@ TEST(TorchGradients, Bf16FollowsF32) {
 }
 
 TEST(TorchExecutor, RunsAModelAsTheReferenceDoes) {
-  const models::AutoencoderConfig config{.patch = 2, .channels = {8, 12}, .encoder_blocks = {0, 1},
-                                         .decoder_blocks = {1, 1}, .latent_channels = 6};
+  const models::AutoencoderConfig config{
+      .patch = 2, .channels = {8, 12}, .encoder_blocks = {0, 1}, .decoder_blocks = {1, 1}, .latent_channels = 6};
   const Graph g = models::build_decoder(config, 2, 16);
   const Weights weights = noisy_weights(g);
   const std::vector<Tensor> in{normal(g.type(g.inputs[0]).shape, 4)};

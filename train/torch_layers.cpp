@@ -130,7 +130,8 @@ class ModulateFunction : public torch::autograd::Function<ModulateFunction> {
                             const at::Tensor& scale_in) {
     const at::Tensor x = input.contiguous(), shift = as_f32(shift_in), scale = as_f32(scale_in);
     at::Tensor y = at::empty_like(x);
-    by_type(x, [&]<class T>(T) { modulate_forward(shape_of(x), data<T>(x), floats(shift), floats(scale), data<T>(y)); });
+    by_type(x,
+            [&]<class T>(T) { modulate_forward(shape_of(x), data<T>(x), floats(shift), floats(scale), data<T>(y)); });
     context->save_for_backward({x, scale});
     return y;
   }
@@ -141,7 +142,8 @@ class ModulateFunction : public torch::autograd::Function<ModulateFunction> {
     const at::Tensor dy = gradients[0].to(x.scalar_type()).contiguous();
     at::Tensor dx = at::empty_like(x), dshift = at::empty_like(scale), dscale = at::empty_like(scale);
     by_type(x, [&]<class T>(T) {
-      modulate_backward(shape_of(x), data<T>(x), data<T>(dy), floats(scale), data<T>(dx), floats(dshift), floats(dscale));
+      modulate_backward(shape_of(x), data<T>(x), data<T>(dy), floats(scale), data<T>(dx), floats(dshift),
+                        floats(dscale));
     });
     return {dx, dshift, dscale};
   }

@@ -1,5 +1,6 @@
-// Normalisations, modulation and gated activations with gradients for ATen tensors. On the CPU own channels-last kernels with f32 statistics run, since
-// LibTorch 1.13 sums gradients of bf16 norms in bf16; elsewhere they are composed from ATen ops in f32.
+// Normalisations, modulation and gated activations with gradients for ATen tensors. On the CPU own channels-last
+// kernels with f32 statistics run, since LibTorch 1.13 sums gradients of bf16 norms in bf16; elsewhere they are
+// composed from ATen ops in f32.
 #pragma once
 
 #include "train/torch.h"

@@ -10,7 +10,7 @@ struct OpArguments {
   const std::vector<at::Tensor>& in;
   const graph::TensorType& type;  // of the result
   at::Device device;
-  bool bf16 = false;              // precision of products
+  bool bf16 = false;  // precision of products
 
   std::size_t size() const { return in.size(); }
   const at::Tensor& operator[](std::size_t i) const { return in[i]; }

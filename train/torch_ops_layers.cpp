@@ -46,7 +46,8 @@ at::Tensor evaluate(const graph::MatMul& op, const OpArguments& args) {
   if (op.transpose_a) a = a.transpose(-2, -1);
   if (op.transpose_b) b = b.transpose(-2, -1);
   // LibTorch sums small bf16 products in bf16 on the CPU.
-  if (a.scalar_type() == at::kBFloat16 && a.is_cpu()) return at::matmul(a.to(at::kFloat), b.to(at::kFloat)).to(at::kBFloat16);
+  if (a.scalar_type() == at::kBFloat16 && a.is_cpu())
+    return at::matmul(a.to(at::kFloat), b.to(at::kFloat)).to(at::kBFloat16);
   return at::matmul(a, b);
 }
 
@@ -124,9 +125,7 @@ at::Tensor evaluate(const graph::GroupNorm& op, const OpArguments& a) {
   return group_norm(a[0], a[1], a[2], op.groups, op.eps);
 }
 
-at::Tensor evaluate(const graph::Modulate&, const OpArguments& a) {
-  return modulate(a[0], a[1], a[2]);
-}
+at::Tensor evaluate(const graph::Modulate&, const OpArguments& a) { return modulate(a[0], a[1], a[2]); }
 
 at::Tensor evaluate(const graph::Attention& op, const OpArguments& a) {
   const at::Tensor q = split_heads(narrow(a[0], a), op.heads);

@@ -33,7 +33,8 @@ class TrainingProgress {
       const auto now = std::chrono::steady_clock::now();
       if (now - last_ < std::chrono::seconds(20)) return;
       last_ = now;
-      fmt::print(stderr, "{} {:.1f} % {}\n", title_, 100.0 * static_cast<double>(done) / static_cast<double>(total), note);
+      fmt::print(stderr, "{} {:.1f} % {}\n", title_, 100.0 * static_cast<double>(done) / static_cast<double>(total),
+                 note);
     };
   }
 
@@ -52,10 +53,12 @@ struct Common {
 
 void add_loop_options(CLI::App& c, train::LoopOptions& loop) {
   c.add_option("--out", loop.run_dir, "run folder: checkpoints, log.csv, validation.csv, pictures")->required();
-  c.add_option("--minutes", loop.minutes, "stop after so many minutes of training, earlier runs of the folder counted in");
+  c.add_option("--minutes", loop.minutes,
+               "stop after so many minutes of training, earlier runs of the folder counted in");
   c.add_option("--steps", loop.steps, "stop after so many steps");
   c.add_option("--checkpoint-minutes", loop.checkpoint_minutes, "minutes between checkpoints")->capture_default_str();
-  c.add_option("--sample-minutes", loop.sample_minutes, "minutes between validations; 0: only at the end")->capture_default_str();
+  c.add_option("--sample-minutes", loop.sample_minutes, "minutes between validations; 0: only at the end")
+      ->capture_default_str();
   c.add_option("--log-every", loop.log_every, "steps averaged into a row of log.csv")->capture_default_str();
 }
 
@@ -93,18 +96,24 @@ void add_autoencoder(CLI::App& train) {
   c->add_option("--data", o->data, "packed data set (thimble data emoji)")->required()->check(CLI::ExistingFile);
   add_loop_options(*c, o->loop);
   c->add_flag("--resume", o->resume, "go on from the run folder's newest checkpoint");
-  c->add_option("--weights", o->weights, "start from this checkpoint's weights with a fresh optimiser")->check(CLI::ExistingFile);
-  c->add_option("--crop", o->crop, "train on random crops of this side (a multiple of 32): cheap early steps; 0: whole pictures")
+  c->add_option("--weights", o->weights, "start from this checkpoint's weights with a fresh optimiser")
+      ->check(CLI::ExistingFile);
+  c->add_flag("--decoder-only", o->decoder_only, "leave the encoder as it is, so that cached latents stay valid");
+  c->add_option("--crop", o->crop,
+                "train on random crops of this side (a multiple of 32): cheap early steps; 0: whole pictures")
       ->capture_default_str();
   c->add_option("--batch", o->batch, "pictures a step")->capture_default_str();
-  c->add_option("--noise", o->noise, "largest noise on the latents, in their standard deviations")->capture_default_str();
-  c->add_option("--square", o->loss.square, "weight of the squared error beside the absolute one")->capture_default_str();
+  c->add_option("--noise", o->noise, "largest noise on the latents, in their standard deviations")
+      ->capture_default_str();
+  c->add_option("--square", o->loss.square, "weight of the squared error beside the absolute one")
+      ->capture_default_str();
   c->add_option("--edge", o->loss.edge, "weight of errors in slopes")->capture_default_str();
   c->add_option("--ema", o->ema, "decay of the averaged weights")->capture_default_str();
   c->add_option("--seed", o->seed, "of weights, batches and noise")->capture_default_str();
   add_common_options(*c, *common, o->schedule, o->device, o->threads);
-  c->footer("Example: thimble train autoencoder --data emoji.pack --out runs/ae --crop 128 --batch 64 --minutes 30\n"
-            "Then whole pictures: the same with --resume --crop 0 --batch 16 --minutes 90.");
+  c->footer(
+      "Example: thimble train autoencoder --data emoji.pack --out runs/ae --crop 128 --batch 64 --minutes 30\n"
+      "Then whole pictures: the same with --resume --crop 0 --batch 16 --minutes 90.");
   c->callback([o, common] {
     o->schedule.kind = train::schedule_from_string(common->schedule);
     o->precision = precision_of(common->precision);
@@ -118,7 +127,9 @@ void add_latents(CLI::App& train) {
   auto o = std::make_shared<train::LatentsOptions>();
   auto json = std::make_shared<bool>(false);
   c->add_option("--data", o->data, "packed data set")->required()->check(CLI::ExistingFile);
-  c->add_option("--autoencoder", o->autoencoder, "checkpoint, or run folder (its newest)")->required()->check(CLI::ExistingPath);
+  c->add_option("--autoencoder", o->autoencoder, "checkpoint, or run folder (its newest)")
+      ->required()
+      ->check(CLI::ExistingPath);
   c->add_option("--out", o->out, "the cache, a safetensors file")->required();
   c->add_option("--grounds", o->grounds, "versions of each picture on a solid colour, beside the transparent one")
       ->capture_default_str();
@@ -142,7 +153,8 @@ void add_latents(CLI::App& train) {
 }
 
 void add_scorer(CLI::App& train) {
-  auto* c = train.add_subcommand("scorer", "the contrastive picture-caption scorer that thimble evaluate measures with");
+  auto* c =
+      train.add_subcommand("scorer", "the contrastive picture-caption scorer that thimble evaluate measures with");
   auto o = std::make_shared<train::ScorerTraining>();
   auto common = std::make_shared<Common>();
   common->schedule = "cosine";
@@ -155,8 +167,10 @@ void add_scorer(CLI::App& train) {
   c->add_option("--ema", o->ema, "decay of the averaged weights")->capture_default_str();
   c->add_option("--seed", o->seed, "of weights and batches")->capture_default_str();
   add_common_options(*c, *common, o->schedule, o->device, o->threads);
-  c->footer("Example: thimble train scorer --data emoji.pack --tokenizer tokenizer.json --out runs/scorer --model scorer.safetensors"
-            " --minutes 20");
+  c->footer(
+      "Example: thimble train scorer --data emoji.pack --tokenizer tokenizer.json --out runs/scorer --model "
+      "scorer.safetensors"
+      " --minutes 20");
   c->callback([o, common] {
     o->schedule.kind = train::schedule_from_string(common->schedule);
     o->precision = precision_of(common->precision);
@@ -166,7 +180,8 @@ void add_scorer(CLI::App& train) {
 }
 
 void add_pca(CLI::App& train) {
-  auto* c = train.add_subcommand("pca", "the autoencoder's baseline: principal components with as many values a picture");
+  auto* c =
+      train.add_subcommand("pca", "the autoencoder's baseline: principal components with as many values a picture");
   auto o = std::make_shared<train::PcaOptions>();
   auto json = std::make_shared<bool>(false);
   c->add_option("--data", o->data, "packed data set")->required()->check(CLI::ExistingFile);
@@ -181,9 +196,15 @@ void add_pca(CLI::App& train) {
       TrainingProgress progress("pca");
       q = train::pca_baseline(*o, progress.fn(), interrupt_token());
     }
-    const auto figures = [](const train::PictureQuality& p) { return Json{{"psnr_rgba", p.rgba}, {"psnr_on_white", p.on_white}}; };
+    const auto figures = [](const train::PictureQuality& p) {
+      return Json{{"psnr_rgba", p.rgba}, {"psnr_on_white", p.on_white}};
+    };
     if (*json) {
-      fmt::print("{}\n", Json{{"values", o->values}, {"pictures", q.pictures}, {"whole", figures(q.whole)}, {"blocks", figures(q.blocks)}}.dump());
+      fmt::print("{}\n", Json{{"values", o->values},
+                              {"pictures", q.pictures},
+                              {"whole", figures(q.whole)},
+                              {"blocks", figures(q.blocks)}}
+                             .dump());
     } else {
       fmt::print("PSNR on validation pictures, {} values each, fitted to {} pictures\n", o->values, q.pictures);
       fmt::print("  whole pictures  {:.2f} dB RGBA, {:.2f} dB on white\n", q.whole.rgba, q.whole.on_white);
@@ -220,15 +241,18 @@ void add_generator(CLI::App& train) {
   c->add_option("--data", o->data, "packed data set")->required()->check(CLI::ExistingFile);
   c->add_option("--latents", o->latents, "cache (thimble train latents)")->required()->check(CLI::ExistingFile);
   c->add_option("--tokenizer", o->tokenizer, "JSON (thimble train tokenizer)")->required()->check(CLI::ExistingFile);
-  c->add_option("--autoencoder", o->autoencoder, "checkpoint or run folder, to draw samples.png; without it none are drawn")
+  c->add_option("--autoencoder", o->autoencoder,
+                "checkpoint or run folder, to draw samples.png; without it none are drawn")
       ->check(CLI::ExistingPath);
   add_loop_options(*c, o->loop);
   c->add_flag("--resume", o->resume, "go on from the run folder's newest checkpoint");
-  c->add_option("--weights", o->weights, "start from this checkpoint's weights with a fresh optimiser")->check(CLI::ExistingFile);
+  c->add_option("--weights", o->weights, "start from this checkpoint's weights with a fresh optimiser")
+      ->check(CLI::ExistingFile);
   c->add_option("--width", o->denoiser.width, "channels of the denoiser")->capture_default_str();
   c->add_option("--depth", o->denoiser.depth, "blocks of the denoiser")->capture_default_str();
   c->add_option("--heads", o->denoiser.heads, "attention heads of the denoiser")->capture_default_str();
-  c->add_option("--ffn-ratio", o->denoiser.ffn_ratio, "width of the feed-forward part over the denoiser's")->capture_default_str();
+  c->add_option("--ffn-ratio", o->denoiser.ffn_ratio, "width of the feed-forward part over the denoiser's")
+      ->capture_default_str();
   c->add_option("--text-width", o->text.width, "channels of the text encoder")->capture_default_str();
   c->add_option("--text-depth", o->text.depth, "blocks of the text encoder")->capture_default_str();
   c->add_option("--text-out", o->text.out_width, "channels of what the denoiser reads")->capture_default_str();
@@ -240,9 +264,10 @@ void add_generator(CLI::App& train) {
   c->add_option("--guidance", o->guidance, "of the samples, and the exported model's default")->capture_default_str();
   c->add_option("--seed", o->seed, "of weights, batches and noise")->capture_default_str();
   add_common_options(*c, *common, o->schedule, o->device, o->threads);
-  c->footer("Example: thimble train generator --data emoji.pack --latents latents.safetensors --tokenizer tokenizer.json\n"
-            "         --autoencoder runs/ae --out runs/generator --minutes 120\n"
-            "The run folder then holds model.safetensors, ready for thimble generate, and samples.png.");
+  c->footer(
+      "Example: thimble train generator --data emoji.pack --latents latents.safetensors --tokenizer tokenizer.json\n"
+      "         --autoencoder runs/ae --out runs/generator --minutes 120\n"
+      "The run folder then holds model.safetensors, ready for thimble generate, and samples.png.");
   c->callback([o, common] {
     o->schedule.kind = train::schedule_from_string(common->schedule);
     o->precision = precision_of(common->precision);
@@ -288,7 +313,8 @@ void add_export(CLI::App& train) {
 }  // namespace
 
 void add_train_command(CLI::App& app) {
-  auto* train = app.add_subcommand("train", "train the emoji models: autoencoder, then latents, tokenizer, generator; and the scorer");
+  auto* train = app.add_subcommand(
+      "train", "train the emoji models: autoencoder, then latents, tokenizer, generator; and the scorer");
   train->require_subcommand(1);
   add_autoencoder(*train);
   add_latents(*train);

@@ -29,7 +29,8 @@ class Cursor {
     const std::size_t bytes = round_up(type.bytes(), 4);
     const auto all = file_->bytes();
     if (bytes > all.size() - at_) {
-      fail(ErrorKind::bad_file, "{}: layer '{}' wants {} bytes at offset {}, the file ends at {}", file_->path().string(), layer, bytes, at_, all.size());
+      fail(ErrorKind::bad_file, "{}: layer '{}' wants {} bytes at offset {}, the file ends at {}",
+           file_->path().string(), layer, bytes, at_, all.size());
     }
     Tensor view(type, file_, all.data() + at_);
     at_ += bytes;
@@ -59,16 +60,21 @@ std::map<int, std::int64_t> parse_keys(std::istringstream& line) {
 }
 
 void read_convolution(graph::Weights& weights, Cursor& bin, const std::string& name, std::map<int, std::int64_t> keys) {
-  const std::int64_t out = keys[0], kernel_w = keys[1], kernel_h = keys.contains(11) ? keys[11] : kernel_w, count = keys[6];
+  const std::int64_t out = keys[0], kernel_w = keys[1], kernel_h = keys.contains(11) ? keys[11] : kernel_w,
+                     count = keys[6];
   const std::int64_t window = kernel_w * kernel_h;
-  if (out < 1 || out > 65536 || kernel_w < 1 || kernel_h < 1 || window > 65536 || count < 1 || count > (1 << 28) || count % (out * window) != 0) {
-    fail(ErrorKind::bad_file, "layer '{}': {} weights do not fit {} outputs of {}x{}", name, count, out, kernel_h, kernel_w);
+  if (out < 1 || out > 65536 || kernel_w < 1 || kernel_h < 1 || window > 65536 || count < 1 || count > (1 << 28) ||
+      count % (out * window) != 0) {
+    fail(ErrorKind::bad_file, "layer '{}': {} weights do not fit {} outputs of {}x{}", name, count, out, kernel_h,
+         kernel_w);
   }
   const Tensor tag = bin.take(DType::i32, {1}, name);
   std::uint32_t word = 0;
   std::memcpy(&word, tag.data(), sizeof(word));
-  if (word != kHalfTag && word != 0) fail(ErrorKind::unsupported, "layer '{}': weights of kind {:#x} are not read, only f32 and f16", name, word);
-  weights.set(name + ".weight", bin.take(word == kHalfTag ? DType::f16 : DType::f32, {out, count / (out * window), kernel_h, kernel_w}, name));
+  if (word != kHalfTag && word != 0)
+    fail(ErrorKind::unsupported, "layer '{}': weights of kind {:#x} are not read, only f32 and f16", name, word);
+  weights.set(name + ".weight", bin.take(word == kHalfTag ? DType::f16 : DType::f32,
+                                         {out, count / (out * window), kernel_h, kernel_w}, name));
   if (keys[5] == 1) weights.set(name + ".bias", bin.take(DType::f32, {out}, name));
 }
 
@@ -79,7 +85,8 @@ graph::Weights read_ncnn_weights(const std::filesystem::path& param, const std::
   Cursor numbers(MappedFile::open(bin));
   return with_context("while reading " + param.string(), [&] {
     std::string line;
-    if (!std::getline(text, line) || line.substr(0, 7) != "7767517") fail(ErrorKind::bad_file, "the first line is not ncnn's magic number 7767517");
+    if (!std::getline(text, line) || line.substr(0, 7) != "7767517")
+      fail(ErrorKind::bad_file, "the first line is not ncnn's magic number 7767517");
     std::getline(text, line);  // counts of layers and blobs
     graph::Weights weights;
     while (std::getline(text, line)) {
@@ -87,7 +94,8 @@ graph::Weights read_ncnn_weights(const std::filesystem::path& param, const std::
       std::string type, name, skipped;
       int bottoms = 0, tops = 0;
       if (!(in >> type >> name >> bottoms >> tops)) continue;
-      if (bottoms < 0 || tops < 0 || bottoms + tops > 1024) fail(ErrorKind::bad_file, "layer '{}' has {} inputs and {} outputs", name, bottoms, tops);
+      if (bottoms < 0 || tops < 0 || bottoms + tops > 1024)
+        fail(ErrorKind::bad_file, "layer '{}' has {} inputs and {} outputs", name, bottoms, tops);
       for (int i = 0; i < bottoms + tops; ++i) in >> skipped;
       if (type == "Convolution") {
         read_convolution(weights, numbers, name, parse_keys(in));

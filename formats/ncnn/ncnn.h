@@ -1,6 +1,6 @@
-// Weights of convolution networks stored by ncnn: a text .param file that lists layers and a .bin file with their numbers.
-// Reads Convolution layers (f32, or f16 behind the tag 0x01306B47, padded to 4 bytes; bias f32); other layers without
-// weights are passed over, other layers with weights are refused by name.
+// Weights of convolution networks stored by ncnn: a text .param file that lists layers and a .bin file with their
+// numbers. Reads Convolution layers (f32, or f16 behind the tag 0x01306B47, padded to 4 bytes; bias f32); other layers
+// without weights are passed over, other layers with weights are refused by name.
 #pragma once
 
 #include <filesystem>

@@ -7,7 +7,8 @@ namespace thimble::graph {
 
 // q (B, Tq, heads*D), k (B, Tk, kv_heads*D), v (B, Tk, kv_heads*Dv), optional mask, added to the scores,
 // f32, broadcast to (B, heads, Tq, Tk): y = softmax(scale * q k^T + mask) v, (B, Tq, heads*Dv).
-// scale 0 means 1/sqrt(D). Query head h reads key head h / (heads / kv_heads). causal: query i reads keys 0 to i alone. causal: query i sees key j when j <= i.
+// scale 0 means 1/sqrt(D). Query head h reads key head h / (heads / kv_heads). causal: query i reads keys 0 to i alone.
+// causal: query i sees key j when j <= i.
 struct Attention {
   std::int64_t heads = 1;
   std::int64_t kv_heads = 1;

@@ -8,10 +8,28 @@
 namespace thimble::graph {
 
 enum class UnaryKind {
-  neg, abs, sign, exp, log, sqrt, rsqrt, reciprocal, square, sin, cos, tanh, sigmoid, relu, silu,
-  gelu,        // x * Phi(x), with the error function
-  gelu_tanh,   // the tanh approximation
-  softplus, hard_swish, floor, round, logical_not,
+  neg,
+  abs,
+  sign,
+  exp,
+  log,
+  sqrt,
+  rsqrt,
+  reciprocal,
+  square,
+  sin,
+  cos,
+  tanh,
+  sigmoid,
+  relu,
+  silu,
+  gelu,       // x * Phi(x), with the error function
+  gelu_tanh,  // the tanh approximation
+  softplus,
+  hard_swish,
+  floor,
+  round,
+  logical_not,
 };
 
 enum class BinaryKind { add, sub, mul, div, max, min, pow, equal, less, greater };

@@ -15,7 +15,7 @@ struct Instructions {
   static void begin() { internal::amx_begin(); }
   static void end() { internal::amx_end(); }
   static void sync() { __asm__ volatile("" : : : "memory"); }  // tile intrinsics do not say what memory they touch
-#define THIMBLE_TILE(i)                                                                                     \
+#define THIMBLE_TILE(i)                                                                              \
   static void zero(Tile<i>) { _tile_zero(i); }                                                       \
   static void load(Tile<i>, const void* base, std::int64_t stride) { _tile_loadd(i, base, stride); } \
   static void store(Tile<i>, void* base, std::int64_t stride) { _tile_stored(i, base, stride); }

@@ -16,7 +16,7 @@ struct AmxCore {
   using T = bf16;
   using Pair = std::uint32_t;  // two bf16, the lower one first
   static constexpr int kPanel = 32, kKeys = 128, kRows = kKeys + kKeys / 2, kPanels = 8;
-  static constexpr std::int64_t kValueStride = kKeys + 32;  // 5 cache lines: rows do not fall into one set
+  static constexpr std::int64_t kValueStride = kKeys + 32;        // 5 cache lines: rows do not fall into one set
   static constexpr std::int64_t kBlockPairs = 2 * kTileSize / 4;  // two tiles side by side: 32 deep, 32 queries
 
   AmxCore() { Engine::begin(); }

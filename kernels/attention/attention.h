@@ -36,8 +36,8 @@ constexpr HeadStrides packed_heads(std::int64_t tokens, std::int64_t heads, std:
 
 struct AttentionArgs {
   std::int64_t batch = 1, q_len = 1, k_len = 1;
-  std::int64_t heads = 1, kv_heads = 1;           // heads is a multiple of kv_heads
-  std::int64_t head_size = 1, value_size = 1;     // 1..512, any value; fast from 8 up
+  std::int64_t heads = 1, kv_heads = 1;        // heads is a multiple of kv_heads
+  std::int64_t head_size = 1, value_size = 1;  // 1..512, any value; fast from 8 up
   const void* q = nullptr;
   const void* k = nullptr;
   const void* v = nullptr;
@@ -64,10 +64,10 @@ struct AttentionArgs {
 
 struct AttentionKernel {
   Isa isa;
-  DType type;             // of q, k, v and out: f32 or bf16
+  DType type;  // of q, k, v and out: f32 or bf16
   std::string_view name;
-  int q_step;             // queries handled together; work is split in multiples of it
-  int q_block;            // most queries of one call of `block`
+  int q_step;   // queries handled together; work is split in multiples of it
+  int q_block;  // most queries of one call of `block`
   std::size_t (*scratch_bytes)(const AttentionArgs&);
   void (*block)(const AttentionArgs&, std::int64_t b, std::int64_t h, std::int64_t q_begin, std::int64_t q_count,
                 void* scratch);

@@ -37,7 +37,8 @@ void for_rows(F f) {
 
 struct Scratch {
   Scratch(const AttentionKernel& kernel, const AttentionArgs& a, int threads)
-      : bytes(attention_scratch_bytes(kernel, a) * static_cast<std::size_t>(threads)), data(bytes / 4 + 32, -HUGE_VALF) {
+      : bytes(attention_scratch_bytes(kernel, a) * static_cast<std::size_t>(threads)),
+        data(bytes / 4 + 32, -HUGE_VALF) {
     const auto at = reinterpret_cast<std::uintptr_t>(data.data());
     start = reinterpret_cast<void*>((at + 63) & ~std::uintptr_t{63});
     end = reinterpret_cast<float*>(static_cast<char*>(start) + bytes);
@@ -65,7 +66,8 @@ std::vector<double> exact_row(const AttentionArgs& a, std::int64_t b, std::int64
     for (std::int64_t d = 0; d < a.head_size; ++d) dot += value_of(q[d]) * value_of(k[d]);
     s[j] = dot * static_cast<double>(a.scale);
     if (a.mask != nullptr) {
-      s[j] += static_cast<double>(a.mask[b * a.mask_stride_b + h * a.mask_stride_h + i * a.mask_stride_q + j * a.mask_stride_k]);
+      s[j] += static_cast<double>(
+          a.mask[b * a.mask_stride_b + h * a.mask_stride_h + i * a.mask_stride_q + j * a.mask_stride_k]);
     }
     top = std::max(top, s[j]);
   }
@@ -88,7 +90,8 @@ void compare(const AttentionKernel& kernel, const AttentionArgs& a, const char* 
     for (std::int64_t h = 0; h < a.heads; ++h) {
       for (std::int64_t i = 0; i < a.q_len; ++i) {
         const std::vector<double> e = exact_row<T>(a, b, h, i);
-        const T* o = static_cast<const T*>(a.out) + b * a.out_strides.batch + h * a.out_strides.head + i * a.out_strides.token;
+        const T* o =
+            static_cast<const T*>(a.out) + b * a.out_strides.batch + h * a.out_strides.head + i * a.out_strides.token;
         for (std::int64_t d = 0; d < a.value_size; ++d) {
           ASSERT_NEAR(value_of(o[d]), e[d], slack * (1 + std::abs(e[d])))
               << kernel.name << " " << what << ": Tq " << a.q_len << " Tk " << a.k_len << " D " << a.head_size << " Dv "

@@ -67,7 +67,8 @@ struct DotCore {
   static const void* pack_k(const bf16* k, std::int64_t stride, std::int64_t n, std::int64_t D, void* out) {
     bf16* packed = static_cast<bf16*>(out);
     for (std::int64_t d = 0; d < D; d += kChunk, packed += kKeys * kChunkStride) {
-      for (std::int64_t j = 0; j < n; ++j) copy_row(k + j * stride + d, least(kChunk, D - d), packed + j * kChunkStride);
+      for (std::int64_t j = 0; j < n; ++j)
+        copy_row(k + j * stride + d, least(kChunk, D - d), packed + j * kChunkStride);
     }
     return out;
   }
@@ -169,8 +170,8 @@ struct DotCore {
     static constexpr Tiles kTiles = tiles(std::make_integer_sequence<int, kTileRows>());
     const std::int64_t step = tile_rows(n);
     for (std::int64_t j = 0; j < n; j += step) {
-      kTiles.score[least(step, n - j) - 1](static_cast<const Pair*>(q), static_cast<const bf16*>(k) + j * kChunkStride, D,
-                                          s + j * kPanel);
+      kTiles.score[least(step, n - j) - 1](static_cast<const Pair*>(q), static_cast<const bf16*>(k) + j * kChunkStride,
+                                           D, s + j * kPanel);
     }
   }
 

@@ -166,7 +166,7 @@ struct F32Core {
     const std::int64_t step = tile_rows(n);
     for (std::int64_t j = 0; j < n; j += step) {
       kTiles.tile[least(step, n - j) - 1](static_cast<const float*>(q), static_cast<const float*>(k) + j * kChunkStride,
-                                         D, s + j * kPanel);
+                                          D, s + j * kPanel);
     }
   }
 

@@ -46,14 +46,14 @@ THIMBLE_INLINE void transpose_floats(const float* src, std::int64_t src_row, flo
 // A thread's scratch, cut into 64-byte aligned parts.
 template <class Core>
 struct Parts {
-  char* q;        // kPanels packed panels
+  char* q;  // kPanels packed panels
   char* k;
   char* v;
-  float* s;       // (kRows, kPanel)
-  float* mask;    // (kKeys, kPanel)
-  float* o;       // kPanels of (Dv, kPanel)
-  float* rows;    // (kPanel, Dv), one panel of results before rounding
-  float* top;     // kPanels of kPanel running maxima, in units of log2
+  float* s;     // (kRows, kPanel)
+  float* mask;  // (kKeys, kPanel)
+  float* o;     // kPanels of (Dv, kPanel)
+  float* rows;  // (kPanel, Dv), one panel of results before rounding
+  float* top;   // kPanels of kPanel running maxima, in units of log2
   float* sum;
   std::int64_t q_size, o_size, bytes;
 
@@ -93,8 +93,8 @@ THIMBLE_INLINE float apply_masks(const AttentionArgs& a, const ScoreTile& t, flo
   float factor = a.scale * kLog2e;
   const Vec never = set(-kInfinity);
   if (a.mask != nullptr) {
-    const float* m = a.mask + t.b * a.mask_stride_b + t.h * a.mask_stride_h + t.q0 * a.mask_stride_q +
-                     t.k0 * a.mask_stride_k;
+    const float* m =
+        a.mask + t.b * a.mask_stride_b + t.h * a.mask_stride_h + t.q0 * a.mask_stride_q + t.k0 * a.mask_stride_k;
     const bool per_query = a.mask_stride_q != 0;
     if (per_query && a.mask_stride_k == 1) {
       transpose_floats(m, a.mask_stride_q, buffer, P, t.nk, t.nq);

@@ -21,8 +21,8 @@ constexpr const ElementwiseKernels* kRows[] = {
 #undef THIMBLE_ELEMENTWISE
 };
 
-constexpr std::int64_t kChunk = 16384;     // elements one task takes: long enough to hide the hand-out
-constexpr std::int64_t kShortRow = 32;     // rows under this are gathered into runs of kGathered
+constexpr std::int64_t kChunk = 16384;  // elements one task takes: long enough to hide the hand-out
+constexpr std::int64_t kShortRow = 32;  // rows under this are gathered into runs of kGathered
 constexpr std::int64_t kGathered = 512;
 
 const std::byte* at(const void* p, std::int64_t i, std::size_t size) {
@@ -32,7 +32,9 @@ std::byte* at(void* p, std::int64_t i, std::size_t size) {
   return static_cast<std::byte*>(p) + i * static_cast<std::int64_t>(size);
 }
 
-std::int64_t rows_per_task(std::int64_t channels) { return std::max<std::int64_t>(1, kChunk / std::max<std::int64_t>(1, channels)); }
+std::int64_t rows_per_task(std::int64_t channels) {
+  return std::max<std::int64_t>(1, kChunk / std::max<std::int64_t>(1, channels));
+}
 
 template <int kOperands>
 void gather(const Strided<kOperands>& space, int operand, const void* x, std::int64_t begin, std::int64_t n,
@@ -50,8 +52,8 @@ void gather(const Strided<kOperands>& space, int operand, const void* x, std::in
 }
 
 template <class T>
-void select(const std::uint8_t* c, std::int64_t sc, const void* a, std::int64_t sa, const void* b, std::int64_t sb, void* y,
-            std::int64_t n) {
+void select(const std::uint8_t* c, std::int64_t sc, const void* a, std::int64_t sa, const void* b, std::int64_t sb,
+            void* y, std::int64_t n) {
   const T* u = static_cast<const T*>(a);
   const T* v = static_cast<const T*>(b);
   T* out = static_cast<T*>(y);
@@ -165,8 +167,8 @@ void glu(const ElementwiseKernels& kernels, const GluArgs& args, ThreadPool& poo
   const std::size_t size = size_of(kernels.type);
   pool.parallel_for(args.rows, rows_per_task(args.channels), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t r = begin; r < end; ++r) {
-      kernels.glu(args.activation, at(args.value, r * args.value_stride, size), at(args.gate, r * args.gate_stride, size),
-                  at(args.y, r * args.y_stride, size), args.channels);
+      kernels.glu(args.activation, at(args.value, r * args.value_stride, size),
+                  at(args.gate, r * args.gate_stride, size), at(args.y, r * args.y_stride, size), args.channels);
     }
   });
 }

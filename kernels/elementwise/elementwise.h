@@ -5,7 +5,8 @@
 // Largest errors against double libm, f32, in units in the last place (the test checks all binades):
 //   exp 1.1, log 1, sin and cos 1.5, tanh 1.5, erf 4.5, sigmoid 2.5, silu 3, softplus 2.5, elu 2.5, rsqrt 1.5,
 //   square, sqrt, reciprocal 0.5, pow as libm; gelu 1.5 and gelu_tanh 2 of max(|x|, |y|), not of a tiny y in the tail.
-// The kernels of avx512_bf16 round as the others do, but flush bf16 denormals. exp gives 0 under -87.33 (no denormals) and inf over 88.72. NaN in gives NaN out.
+// The kernels of avx512_bf16 round as the others do, but flush bf16 denormals. exp gives 0 under -87.33 (no denormals)
+// and inf over 88.72. NaN in gives NaN out.
 #pragma once
 
 #include <cstddef>
@@ -20,10 +21,32 @@
 namespace thimble::kernels {
 
 enum class UnaryOp : std::uint8_t {
-  neg, abs, sign, square, sqrt, rsqrt, reciprocal,
-  exp, log, sin, cos, tanh, erf, sigmoid,
-  relu, silu, gelu, gelu_tanh, softplus, elu, leaky_relu, hard_swish, hard_sigmoid,
-  floor, ceil, round,   // round: ties to even
+  neg,
+  abs,
+  sign,
+  square,
+  sqrt,
+  rsqrt,
+  reciprocal,
+  exp,
+  log,
+  sin,
+  cos,
+  tanh,
+  erf,
+  sigmoid,
+  relu,
+  silu,
+  gelu,
+  gelu_tanh,
+  softplus,
+  elu,
+  leaky_relu,
+  hard_swish,
+  hard_sigmoid,
+  floor,
+  ceil,
+  round,  // round: ties to even
   clamp,
 };  // on i32 only neg, abs, sign, square, relu and clamp
 inline constexpr int kUnaryOps = static_cast<int>(UnaryOp::clamp) + 1;
@@ -88,7 +111,7 @@ struct ScaleAddArgs {
   void* y = nullptr;
   std::int64_t x_stride = 0, residual_stride = 0, y_stride = 0, gate_stride = 0;
   std::int64_t rows_per_batch = 1;
-  float factor = 1.0f;             // multiplies x as well
+  float factor = 1.0f;  // multiplies x as well
 };
 
 struct ElementwiseKernels {
@@ -103,8 +126,8 @@ struct ElementwiseKernels {
   void (*cast)(DType from, const void* src, DType to, void* dst, std::int64_t n);  // does not depend on `type`
 };
 
-std::span<const ElementwiseKernels* const> elementwise_kernels();             // rows of this build, best first
-const ElementwiseKernels* pick_elementwise(DType type, Isa cap);       // nullptr for types not listed
+std::span<const ElementwiseKernels* const> elementwise_kernels();  // rows of this build, best first
+const ElementwiseKernels* pick_elementwise(DType type, Isa cap);   // nullptr for types not listed
 
 void unary(const ElementwiseKernels& kernels, UnaryOp op, const void* x, void* y, std::int64_t n, UnaryParams params,
            ThreadPool& pool) noexcept;

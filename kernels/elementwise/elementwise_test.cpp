@@ -32,15 +32,17 @@ struct UnaryCase {
   UnaryOp op;
   const char* name;
   double (*exact)(double);
-  double max_ulps;          // of f32, over all finite inputs in [low, high]
+  double max_ulps;  // of f32, over all finite inputs in [low, high]
   float low, high;
-  double x_part = 0;        // the error may also reach max_ulps of x_part * |x| (where a function leaves a line)
+  double x_part = 0;  // the error may also reach max_ulps of x_part * |x| (where a function leaves a line)
 };
 
 const UnaryCase kCases[] = {
     {UnaryOp::neg, "neg", [](double x) { return -x; }, 0, -1e38f, 1e38f},
     {UnaryOp::abs, "abs", [](double x) { return std::abs(x); }, 0, -1e38f, 1e38f},
-    {UnaryOp::sign, "sign", [](double x) { return x > 0 ? 1.0 : x < 0 ? -1.0 : x; }, 0, -1e38f, 1e38f},
+    {UnaryOp::sign, "sign", [](double x) { return x > 0   ? 1.0
+                                                  : x < 0 ? -1.0
+                                                          : x; }, 0, -1e38f, 1e38f},
     {UnaryOp::square, "square", [](double x) { return x * x; }, 0.5, -1e18f, 1e18f},
     {UnaryOp::sqrt, "sqrt", [](double x) { return std::sqrt(x); }, 0.5, 0, 3e38f},
     {UnaryOp::rsqrt, "rsqrt", [](double x) { return 1 / std::sqrt(x); }, 1.5, 1e-37f, 3e38f},
@@ -60,10 +62,10 @@ const UnaryCase kCases[] = {
     {UnaryOp::softplus, "softplus", [](double x) { return std::log1p(std::exp(x)); }, 2.5, -87, 80},
     {UnaryOp::elu, "elu", [](double x) { return x < 0 ? 0.75 * std::expm1(x) : x; }, 2.5, -100, 1e4f},
     {UnaryOp::leaky_relu, "leaky_relu", [](double x) { return x < 0 ? 0.75 * x : x; }, 0.5, -1e4f, 1e4f},
-    {UnaryOp::hard_swish, "hard_swish", [](double x) { return x * std::min(6.0, std::max(0.0, x + 3)) / 6; }, 1.5, -1e4f,
-     1e4f, 0.5},
-    {UnaryOp::hard_sigmoid, "hard_sigmoid", [](double x) { return std::min(6.0, std::max(0.0, x + 3)) / 6; }, 1.5, -1e4f,
-     1e4f, 0.2},
+    {UnaryOp::hard_swish, "hard_swish", [](double x) { return x * std::min(6.0, std::max(0.0, x + 3)) / 6; }, 1.5,
+     -1e4f, 1e4f, 0.5},
+    {UnaryOp::hard_sigmoid, "hard_sigmoid", [](double x) { return std::min(6.0, std::max(0.0, x + 3)) / 6; }, 1.5,
+     -1e4f, 1e4f, 0.2},
     {UnaryOp::floor, "floor", [](double x) { return std::floor(x); }, 0, -1e9f, 1e9f},
     {UnaryOp::ceil, "ceil", [](double x) { return std::ceil(x); }, 0, -1e9f, 1e9f},
     {UnaryOp::round, "round", [](double x) { return std::nearbyint(x); }, 0, -1e9f, 1e9f},
@@ -122,7 +124,8 @@ TEST(Elementwise, UnaryEveryLengthAndAlignment) {
         for (std::int64_t n = 1; n <= 50; ++n) {
           const auto run = [&]<class T>(T) {
             Buffer<T> x(n, n % 5), y(n, n % 3);
-            for (std::int64_t i = 0; i < n; ++i) assign(x[i], c.low == 0 || c.low > 0 ? 0.1 + 0.13 * i : -3.1 + 0.27 * i);
+            for (std::int64_t i = 0; i < n; ++i)
+              assign(x[i], c.low == 0 || c.low > 0 ? 0.1 + 0.13 * i : -3.1 + 0.27 * i);
             unary(*row, c.op, x.data(), y.data(), n, kParams, pool);
             for (std::int64_t i = 0; i < n; ++i) {
               const double expected = c.exact(value_of(x[i]));
@@ -194,7 +197,8 @@ struct Broadcast {
 };
 
 template <class T>
-void check_binary(const ElementwiseKernels& row, BinaryOp op, const Broadcast& c, ThreadPool& pool, std::int64_t shift) {
+void check_binary(const ElementwiseKernels& row, BinaryOp op, const Broadcast& c, ThreadPool& pool,
+                  std::int64_t shift) {
   const auto count = [](const std::vector<std::int64_t>& s) {
     std::int64_t n = 1;
     for (auto d : s) n *= d;
@@ -233,17 +237,17 @@ void check_binary(const ElementwiseKernels& row, BinaryOp op, const Broadcast& c
 TEST(Elementwise, BinaryBroadcasts) {
   ThreadPool pool(2);
   const Broadcast cases[] = {
-      {{3, 50}, {3, 50}, {3, 50}},                    // same shape
-      {{3, 50}, {1}, {3, 50}},                        // scalar
-      {{1}, {2, 41}, {2, 41}},                        // scalar on the left
-      {{2, 3, 37}, {37}, {2, 3, 37}},                 // last axis
-      {{2, 33, 40}, {2, 1, 40}, {2, 33, 40}},         // one row per batch
-      {{2, 5, 70}, {2, 5, 1}, {2, 5, 70}},            // one value per row
-      {{4, 1, 3}, {1, 7, 3}, {4, 7, 3}},              // short rows
-      {{5, 1}, {1, 6}, {5, 6}},                       // outer product
+      {{3, 50}, {3, 50}, {3, 50}},             // same shape
+      {{3, 50}, {1}, {3, 50}},                 // scalar
+      {{1}, {2, 41}, {2, 41}},                 // scalar on the left
+      {{2, 3, 37}, {37}, {2, 3, 37}},          // last axis
+      {{2, 33, 40}, {2, 1, 40}, {2, 33, 40}},  // one row per batch
+      {{2, 5, 70}, {2, 5, 1}, {2, 5, 70}},     // one value per row
+      {{4, 1, 3}, {1, 7, 3}, {4, 7, 3}},       // short rows
+      {{5, 1}, {1, 6}, {5, 6}},                // outer product
       {{2, 1, 3, 1, 2}, {1, 4, 1, 2, 1}, {2, 4, 3, 2, 2}},
       {{}, {}, {}},
-      {{40000}, {1}, {40000}},                        // several pieces
+      {{40000}, {1}, {40000}},  // several pieces
       {{2, 20000}, {20000}, {2, 20000}},
   };
   for (DType type : {DType::f32, DType::bf16}) {
@@ -252,13 +256,15 @@ TEST(Elementwise, BinaryBroadcasts) {
         for (int op = 0; op < kBinaryOps; ++op) {
           if (c.y.size() == 1 && op > static_cast<int>(BinaryOp::mul)) continue;  // the large ones: threading only
           const auto kind = static_cast<BinaryOp>(op);
-          type == DType::f32 ? check_binary<float>(*row, kind, c, pool, op) : check_binary<bf16>(*row, kind, c, pool, op);
+          type == DType::f32 ? check_binary<float>(*row, kind, c, pool, op)
+                             : check_binary<bf16>(*row, kind, c, pool, op);
         }
       }
       for (std::int64_t n = 1; n <= 50; ++n) {
         for (const Broadcast& c : {Broadcast{{n}, {n}, {n}}, Broadcast{{n}, {1}, {n}}, Broadcast{{1}, {n}, {n}}}) {
           for (BinaryOp op : {BinaryOp::sub, BinaryOp::pow, BinaryOp::le}) {
-            type == DType::f32 ? check_binary<float>(*row, op, c, pool, n % 7) : check_binary<bf16>(*row, op, c, pool, n % 7);
+            type == DType::f32 ? check_binary<float>(*row, op, c, pool, n % 7)
+                               : check_binary<bf16>(*row, op, c, pool, n % 7);
           }
         }
       }
@@ -273,7 +279,12 @@ TEST(Elementwise, TransposedOperandAndInPlace) {
     fill_random(a, 1);
     fill_random(b, 2);
     std::vector<float> before(a.data(), a.data() + a.size());
-    BinaryArgs args{.rank = 2, .shape = {35, 40}, .a = a.data(), .b = b.data(), .y = a.data(), .a_strides = {40, 1},
+    BinaryArgs args{.rank = 2,
+                    .shape = {35, 40},
+                    .a = a.data(),
+                    .b = b.data(),
+                    .y = a.data(),
+                    .a_strides = {40, 1},
                     .b_strides = {1, 35}};
     binary(*row, BinaryOp::sub, args, pool);
     for (int i = 0; i < 35; ++i) {
@@ -317,8 +328,16 @@ TEST(Elementwise, Where) {
     std::vector<T> a(5), y(30);
     for (int j = 0; j < 5; ++j) a[j] = static_cast<T>(j + 1);
     const T b = 77;
-    WhereArgs args{.rank = 2, .shape = {6, 5}, .condition = c, .a = a.data(), .b = &b, .y = y.data(),
-                   .condition_strides = {1, 0}, .a_strides = {0, 1}, .b_strides = {0, 0}, .element_size = sizeof(T)};
+    WhereArgs args{.rank = 2,
+                   .shape = {6, 5},
+                   .condition = c,
+                   .a = a.data(),
+                   .b = &b,
+                   .y = y.data(),
+                   .condition_strides = {1, 0},
+                   .a_strides = {0, 1},
+                   .b_strides = {0, 0},
+                   .element_size = sizeof(T)};
     where(args, pool);
     for (int i = 0; i < 6; ++i) {
       for (int j = 0; j < 5; ++j) EXPECT_EQ(y[i * 5 + j], c[i] ? a[j] : b);
@@ -339,11 +358,20 @@ TEST(Elementwise, GluAndScaleAdd) {
       fill_random(x, 1);
       fill_random(gate, 2);
       fill_random(residual, 3);
-      for (UnaryOp act : {UnaryOp::sigmoid, UnaryOp::relu, UnaryOp::silu, UnaryOp::gelu, UnaryOp::gelu_tanh, UnaryOp::tanh}) {
-        GluArgs args{.rows = rows, .channels = n, .value = x.data(), .gate = x.data() + n, .y = y.data(),
-                     .value_stride = 2 * n, .gate_stride = 2 * n, .y_stride = n, .activation = act};
+      for (UnaryOp act :
+           {UnaryOp::sigmoid, UnaryOp::relu, UnaryOp::silu, UnaryOp::gelu, UnaryOp::gelu_tanh, UnaryOp::tanh}) {
+        GluArgs args{.rows = rows,
+                     .channels = n,
+                     .value = x.data(),
+                     .gate = x.data() + n,
+                     .y = y.data(),
+                     .value_stride = 2 * n,
+                     .gate_stride = 2 * n,
+                     .y_stride = n,
+                     .activation = act};
         glu(row, args, pool);
-        const auto* c = std::find_if(std::begin(kCases), std::end(kCases), [&](const UnaryCase& k) { return k.op == act; });
+        const auto* c =
+            std::find_if(std::begin(kCases), std::end(kCases), [&](const UnaryCase& k) { return k.op == act; });
         for (std::int64_t r = 0; r < rows; ++r) {
           for (std::int64_t i = 0; i < n; ++i) {
             const double value = value_of(x[r * 2 * n + i]), gate = value_of(x[r * 2 * n + n + i]);
@@ -352,15 +380,25 @@ TEST(Elementwise, GluAndScaleAdd) {
           }
         }
       }
-      ScaleAddArgs args{.rows = rows, .channels = n, .x = x.data(), .residual = residual.data(), .gate = gate.data(),
-                        .y = y.data(), .x_stride = 2 * n, .residual_stride = n, .y_stride = n, .gate_stride = n,
-                        .rows_per_batch = 3, .factor = 0.5f};
+      ScaleAddArgs args{.rows = rows,
+                        .channels = n,
+                        .x = x.data(),
+                        .residual = residual.data(),
+                        .gate = gate.data(),
+                        .y = y.data(),
+                        .x_stride = 2 * n,
+                        .residual_stride = n,
+                        .y_stride = n,
+                        .gate_stride = n,
+                        .rows_per_batch = 3,
+                        .factor = 0.5f};
       scale_add(row, args, pool);
       for (std::int64_t r = 0; r < rows; ++r) {
         for (std::int64_t i = 0; i < n; ++i) {
           const double term = 0.5 * value_of(x[r * 2 * n + i]) * value_of(gate[r / 3 * n + i]);
           const double expected = value_of(residual[r * n + i]) + term;
-          ASSERT_NEAR(value_of(y[r * n + i]), expected, testing::rounding<T> * (std::abs(expected) + 2 * std::abs(term)));
+          ASSERT_NEAR(value_of(y[r * n + i]), expected,
+                      testing::rounding<T> * (std::abs(expected) + 2 * std::abs(term)));
         }
       }
       ASSERT_TRUE(y.guards_hold());
@@ -389,7 +427,8 @@ TEST(Elementwise, CastsMatchBase) {
       ASSERT_EQ(back[i], to_f32(h[i])) << row->name;
       ASSERT_EQ(truth[i], x[i] != 0);
     }
-    const std::vector<float> edge = {3e9f, -3e9f, std::nanf(""), 1.9f, -1.9f, 2147483520.0f, -2147483648.0f, HUGE_VALF, 0};
+    const std::vector<float> edge = {3e9f,          -3e9f,          std::nanf(""), 1.9f, -1.9f,
+                                     2147483520.0f, -2147483648.0f, HUGE_VALF,     0};
     std::vector<std::int32_t> i32(edge.size());
     cast(*row, DType::f32, edge.data(), DType::i32, i32.data(), 9, pool);
     EXPECT_EQ(i32, (std::vector<std::int32_t>{INT32_MAX, INT32_MIN, 0, 1, -1, 2147483520, INT32_MIN, INT32_MAX, 0}))

@@ -42,16 +42,13 @@ void unary_loop(UnaryOp op, const void* source, void* target, std::int64_t n, Un
     case UnaryOp::tanh: return map(x, y, n, [](Vec v) { return tanh(v); });
     case UnaryOp::erf: return map(x, y, n, [](Vec v) { return erf(v); });
     case UnaryOp::sigmoid: return map(x, y, n, [](Vec v) { return sigmoid(v); });
-    case UnaryOp::relu:
-      return map(x, y, n, [=](Vec v) { return hn::IfThenElse(hn::Lt(v, zero), zero, v); });
+    case UnaryOp::relu: return map(x, y, n, [=](Vec v) { return hn::IfThenElse(hn::Lt(v, zero), zero, v); });
     case UnaryOp::silu: return map(x, y, n, [](Vec v) { return silu(v); });
     case UnaryOp::gelu: return map(x, y, n, [](Vec v) { return gelu(v); });
     case UnaryOp::gelu_tanh: return map(x, y, n, [](Vec v) { return gelu_tanh(v); });
     case UnaryOp::softplus: return map(x, y, n, [](Vec v) { return softplus(v); });
     case UnaryOp::elu:
-      return map(x, y, n, [=](Vec v) {
-        return hn::IfThenElse(hn::Lt(v, zero), hn::Mul(alpha, expm1_negative(v)), v);
-      });
+      return map(x, y, n, [=](Vec v) { return hn::IfThenElse(hn::Lt(v, zero), hn::Mul(alpha, expm1_negative(v)), v); });
     case UnaryOp::leaky_relu:
       return map(x, y, n, [=](Vec v) { return hn::IfThenElse(hn::Lt(v, zero), hn::Mul(alpha, v), v); });
     case UnaryOp::hard_swish:
@@ -135,12 +132,8 @@ THIMBLE_INLINE Vec power(Vec base, Vec exponent) {
 }
 
 // A NaN on either side wins.
-THIMBLE_INLINE Vec larger(Vec a, Vec b) {
-  return hn::IfThenElse(hn::Gt(a, b), a, hn::IfThenElse(hn::IsNaN(a), a, b));
-}
-THIMBLE_INLINE Vec smaller(Vec a, Vec b) {
-  return hn::IfThenElse(hn::Lt(a, b), a, hn::IfThenElse(hn::IsNaN(a), a, b));
-}
+THIMBLE_INLINE Vec larger(Vec a, Vec b) { return hn::IfThenElse(hn::Gt(a, b), a, hn::IfThenElse(hn::IsNaN(a), a, b)); }
+THIMBLE_INLINE Vec smaller(Vec a, Vec b) { return hn::IfThenElse(hn::Lt(a, b), a, hn::IfThenElse(hn::IsNaN(a), a, b)); }
 
 template <class T>
 void binary_loop(BinaryOp op, const void* left, bool as, const void* right, bool bs, void* y, std::int64_t n) {
@@ -174,11 +167,11 @@ void glu_loop(UnaryOp activation, const void* value, const void* gate, void* y, 
   switch (activation) {
     case UnaryOp::sigmoid: return map2(a, false, g, false, y, n, [](Vec u, Vec v) { return hn::Mul(u, sigmoid(v)); });
     case UnaryOp::relu:
-      return map2(a, false, g, false, y, n, [](Vec u, Vec v) {
-        return hn::Mul(u, hn::IfThenElse(hn::Lt(v, set(0.0f)), set(0.0f), v));
-      });
+      return map2(a, false, g, false, y, n,
+                  [](Vec u, Vec v) { return hn::Mul(u, hn::IfThenElse(hn::Lt(v, set(0.0f)), set(0.0f), v)); });
     case UnaryOp::silu: return map2(a, false, g, false, y, n, [](Vec u, Vec v) { return hn::Mul(u, silu(v)); });
-    case UnaryOp::gelu_tanh: return map2(a, false, g, false, y, n, [](Vec u, Vec v) { return hn::Mul(u, gelu_tanh(v)); });
+    case UnaryOp::gelu_tanh:
+      return map2(a, false, g, false, y, n, [](Vec u, Vec v) { return hn::Mul(u, gelu_tanh(v)); });
     case UnaryOp::tanh: return map2(a, false, g, false, y, n, [](Vec u, Vec v) { return hn::Mul(u, tanh(v)); });
     default: return map2(a, false, g, false, y, n, [](Vec u, Vec v) { return hn::Mul(u, gelu(v)); });
   }
@@ -198,9 +191,14 @@ void scale_add_loop(const void* x, const void* residual, const void* gate, float
     write(v, out + i);
   };
   for_vectors(
-      n, [&](std::int64_t i) { step(i, [](const T* p) { return load(p); }, [](Vec v, T* p) { store(v, p); }); },
+      n,
+      [&](std::int64_t i) {
+        step(
+            i, [](const T* p) { return load(p); }, [](Vec v, T* p) { store(v, p); });
+      },
       [&](std::int64_t i, std::int64_t left) {
-        step(i, [left](const T* p) { return load_n(p, left); }, [left](Vec v, T* p) { store_n(v, p, left); });
+        step(
+            i, [left](const T* p) { return load_n(p, left); }, [left](Vec v, T* p) { store_n(v, p, left); });
       });
 }
 

@@ -5,7 +5,6 @@ namespace thimble::kernels {
 
 static_assert(HWY_TARGET == HWY_AVX3, "built without the flags of this instruction set");
 
-constexpr NormKernels norm_bf16_avx512_bf16 =
-    norm_row<bf16>(Isa::avx512_bf16, DType::bf16, "norm_bf16_avx512_bf16");
+constexpr NormKernels norm_bf16_avx512_bf16 = norm_row<bf16>(Isa::avx512_bf16, DType::bf16, "norm_bf16_avx512_bf16");
 
 }  // namespace thimble::kernels

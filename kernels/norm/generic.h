@@ -18,8 +18,8 @@ struct Sums {
   double plain, squares;
 };
 
-// Sums of v = term(i, left) and (if asked for) of v^2 over the vectors of [0, n). Four running sums keep the adders busy
-// and the rounding small. In the tail, lanes behind `left` must be zero: see `valid`.
+// Sums of v = term(i, left) and (if asked for) of v^2 over the vectors of [0, n). Four running sums keep the adders
+// busy and the rounding small. In the tail, lanes behind `left` must be zero: see `valid`.
 template <bool kSquares, class F>
 THIMBLE_INLINE Sums sums_over(std::int64_t n, F term) {
   Sums total{0, 0};
@@ -70,8 +70,7 @@ struct Source {
   const T* x;
   const T* residual;
 
-  explicit Source(const NormRow& row)
-      : x(static_cast<const T*>(row.x)), residual(static_cast<const T*>(row.residual)) {
+  explicit Source(const NormRow& row) : x(static_cast<const T*>(row.x)), residual(static_cast<const T*>(row.residual)) {
     if (row.residual_out == nullptr) return;
     T* out = static_cast<T*>(row.residual_out);
     for (std::int64_t i = 0; i < row.channels; i += kLanes) {
@@ -89,8 +88,7 @@ struct Source {
 };
 
 template <class T, bool kAffine, bool kModulated>
-THIMBLE_INLINE void finish(const NormRow& row, const Source<T>& source, float mean, float rest,
-                           float factor) {
+THIMBLE_INLINE void finish(const NormRow& row, const Source<T>& source, float mean, float rest, float factor) {
   T* y = static_cast<T*>(row.y);
   const T* scale = static_cast<const T*>(row.scale);
   const T* shift = static_cast<const T*>(row.shift);
@@ -107,7 +105,8 @@ THIMBLE_INLINE void finish(const NormRow& row, const Source<T>& source, float me
     }
     write(v, y + i, left);
   };
-  for_vectors(row.channels, [&](std::int64_t i) { step(i, kLanes); }, step);
+  for_vectors(
+      row.channels, [&](std::int64_t i) { step(i, kLanes); }, step);
 }
 
 template <class T>
@@ -127,9 +126,9 @@ void layer_norm_row(const NormRow& row) {
   const double n = static_cast<double>(row.channels);
   const float mean = static_cast<float>(sums_over<false>(row.channels, source).plain / n);
   const Vec m = set(mean);
-  const Sums about = sums_over<true>(row.channels, [&](std::int64_t i, std::int64_t left) __attribute__((always_inline)) {
-    return valid(hn::Sub(source(i, left), m), left);
-  });
+  const Sums about = sums_over<true>(
+      row.channels, [&](std::int64_t i, std::int64_t left)
+                        __attribute__((always_inline)) { return valid(hn::Sub(source(i, left), m), left); });
   const double rest = about.plain / n, spread = about.squares / n - rest * rest;
   const float variance = static_cast<float>(spread < 0 ? 0 : spread);  // NaN stays NaN
   finish_any<T>(row, source, mean, static_cast<float>(rest), 1.0f / __builtin_sqrtf(variance + row.eps));
@@ -165,16 +164,20 @@ void softmax_row(const void* source, void* target, std::int64_t n, float scale) 
   float* kept = beside;
   if constexpr (kInPlace) kept = y;
   const bool keeps = kInPlace || n <= kKept;
-  const double sum = sums_over<false>(n, [&](std::int64_t i, std::int64_t left) __attribute__((always_inline)) {
-    const Vec e = valid(weight(i, left), left);
-    if (keeps) write(e, kept + i, left);
-    return e;
-  }).plain;
+  const double sum = sums_over<false>(
+                         n,
+                         [&](std::int64_t i, std::int64_t left) __attribute__((always_inline)) {
+                           const Vec e = valid(weight(i, left), left);
+                           if (keeps) write(e, kept + i, left);
+                           return e;
+                         })
+                         .plain;
   const Vec f = set(sum == 0 ? 0.0f : static_cast<float>(1 / sum));
   const auto step = [&](std::int64_t i, std::int64_t left) __attribute__((always_inline)) {
     write(hn::Mul(keeps ? read(kept + i, left) : weight(i, left), f), y + i, left);
   };
-  for_vectors(n, [&](std::int64_t i) { step(i, kLanes); }, step);
+  for_vectors(
+      n, [&](std::int64_t i) { step(i, kLanes); }, step);
 }
 
 // sums[c] over rows of x[r, c], in the order of memory: this pass brings the rows into the cache.
@@ -188,13 +191,15 @@ void sum_rows(const T* x, std::int64_t rows, std::int64_t channels, float* sums)
       const Vec high = hn::Add(read(x + 2 * channels + c, left), read(x + 3 * channels + c, left));
       write(hn::Add(read(sums + c, left), hn::Add(low, high)), sums + c, left);
     };
-    for_vectors(channels, [&](std::int64_t c) { step(c, kLanes); }, step);
+    for_vectors(
+        channels, [&](std::int64_t c) { step(c, kLanes); }, step);
   }
   for (; r < rows; ++r, x += channels) {
     const auto step = [&](std::int64_t c, std::int64_t left) __attribute__((always_inline)) {
       write(hn::Add(read(sums + c, left), read(x + c, left)), sums + c, left);
     };
-    for_vectors(channels, [&](std::int64_t c) { step(c, kLanes); }, step);
+    for_vectors(
+        channels, [&](std::int64_t c) { step(c, kLanes); }, step);
   }
 }
 
@@ -264,7 +269,8 @@ THIMBLE_INLINE void apply_rows(const T* x, T* y, std::int64_t rows, std::int64_t
       const Vec d = hn::Sub(read(x + c, left), read(mean + c, left));
       write(act(hn::MulAdd(d, read(factor + c, left), read(bias + c, left))), y + c, left);
     };
-    for_vectors(channels, [&](std::int64_t c) { step(c, kLanes); }, step);
+    for_vectors(
+        channels, [&](std::int64_t c) { step(c, kLanes); }, step);
   }
 }
 
@@ -274,8 +280,7 @@ void group_apply_rows(const void* source, void* target, std::int64_t rows, std::
   const T* x = static_cast<const T*>(source);
   T* y = static_cast<T*>(target);
   switch (activation) {
-    case NormActivation::none:
-      return apply_rows(x, y, rows, channels, mean, factor, bias, [](Vec v) { return v; });
+    case NormActivation::none: return apply_rows(x, y, rows, channels, mean, factor, bias, [](Vec v) { return v; });
     case NormActivation::silu:
       return apply_rows(x, y, rows, channels, mean, factor, bias, [](Vec v) { return silu(v); });
     case NormActivation::relu:
@@ -286,7 +291,8 @@ void group_apply_rows(const void* source, void* target, std::int64_t rows, std::
 
 template <class T>
 constexpr NormKernels norm_row(Isa isa, DType type, std::string_view name) {
-  return {isa, type, name, layer_norm_row<T>, rms_norm_row<T>, softmax_row<T>, group_stats_rows<T>, group_apply_rows<T>};
+  return {
+      isa, type, name, layer_norm_row<T>, rms_norm_row<T>, softmax_row<T>, group_stats_rows<T>, group_apply_rows<T>};
 }
 
 }  // namespace

@@ -111,8 +111,8 @@ void group_norm(const NormKernels& kernels, const GroupNormArgs& args, ThreadPoo
   pool.parallel_for(args.batch * chunks, 1, [&](std::int64_t begin, std::int64_t end, int thread) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t b = i / chunks, chunk = i % chunks;
-      kernels.group_stats(at(static_cast<const std::byte*>(args.x), b, chunk * step), rows_in(chunk), C, G, means + i * G,
-                          squares + i * G, thread_scratch + thread * 3 * C_padded);
+      kernels.group_stats(at(static_cast<const std::byte*>(args.x), b, chunk * step), rows_in(chunk), C, G,
+                          means + i * G, squares + i * G, thread_scratch + thread * 3 * C_padded);
     }
   });
 

@@ -1,8 +1,8 @@
 // Layer norm, RMS norm, group norm and softmax, each with what usually stands next to it fused in: residual add,
 // weight and bias, per-batch modulation (adaptive norms of diffusion transformers), activation.
 // Statistics are taken in two passes in f32 over the widened input, the second one correcting the first: the variance
-// is within 2e-6 relative of double and the mean within 2e-7 standard deviations, also for data far from zero. Group norm joins the statistics of chunks in double.
-// Results do not depend on the number of threads.
+// is within 2e-6 relative of double and the mean within 2e-7 standard deviations, also for data far from zero. Group
+// norm joins the statistics of chunks in double. Results do not depend on the number of threads.
 //
 // x and y have the kernel's type (f32 or bf16); weight and bias are f32. y may be x. Rows are contiguous inside.
 #pragma once
@@ -36,13 +36,13 @@ struct RowNormArgs {
   const float* weight = nullptr;  // (channels)
   const float* bias = nullptr;    // (channels)
 
-  const void* scale = nullptr;    // kernel's type; vector b starts at b * modulation_stride
+  const void* scale = nullptr;  // kernel's type; vector b starts at b * modulation_stride
   const void* shift = nullptr;
   std::int64_t modulation_stride = 0;
   std::int64_t rows_per_batch = 1;
 
-  const void* residual = nullptr;      // kernel's type, laid out as residual_rows
-  void* residual_out = nullptr;        // t, rounded to the kernel's type, laid out as residual_rows; may be residual
+  const void* residual = nullptr;  // kernel's type, laid out as residual_rows
+  void* residual_out = nullptr;    // t, rounded to the kernel's type, laid out as residual_rows; may be residual
   RowLayout residual_rows{};
 };
 
@@ -97,8 +97,8 @@ struct NormKernels {
                       const float* factor, const float* bias, NormActivation activation);
 };
 
-std::span<const NormKernels* const> norm_kernels();                 // rows of this build, best first
-const NormKernels* pick_norm(DType type, Isa cap);           // nullptr for other types
+std::span<const NormKernels* const> norm_kernels();  // rows of this build, best first
+const NormKernels* pick_norm(DType type, Isa cap);   // nullptr for other types
 
 void layer_norm(const NormKernels& kernels, const RowNormArgs& args, ThreadPool& pool) noexcept;
 void rms_norm(const NormKernels& kernels, const RowNormArgs& args, ThreadPool& pool) noexcept;

@@ -41,8 +41,12 @@ void check_row_norm(const NormKernels& kernels, bool rms, std::int64_t n, const 
   fill_random(residual, 4);
   fill_random(weight, 5);
   fill_random(bias, 6);
-  RowNormArgs args{.rows = rows, .channels = n, .x = x.data(), .y = y.data(),
-                   .x_rows = {.stride = n, .group = 2, .group_stride = 3 * n}, .eps = 1e-3f};
+  RowNormArgs args{.rows = rows,
+                   .channels = n,
+                   .x = x.data(),
+                   .y = y.data(),
+                   .x_rows = {.stride = n, .group = 2, .group_stride = 3 * n},
+                   .eps = 1e-3f};
   if (parts.weight) args.weight = weight.data();
   if (parts.bias) args.bias = bias.data();
   if (parts.scale) args.scale = scale.data();
@@ -86,13 +90,15 @@ void check_row_norm(const NormKernels& kernels, bool rms, std::int64_t n, const 
 TEST(Norm, RowsOfEveryLengthAndPart) {
   for_rows([]<class T>(T, const NormKernels& kernels) {
     for (bool rms : {false, true}) {
-      for (std::int64_t n = 1; n <= 50; ++n) check_row_norm<T>(kernels, rms, n, {true, n % 2 == 0, false, false, false, false}, 0);
+      for (std::int64_t n = 1; n <= 50; ++n)
+        check_row_norm<T>(kernels, rms, n, {true, n % 2 == 0, false, false, false, false}, 0);
       for (std::int64_t n : {40, 127, 1152, 8192}) {
         for (int bits = 0; bits < 64; ++bits) {
           if (n > 127 && bits % 21 != 0) continue;
-          check_row_norm<T>(kernels, rms, n,
-                            {(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, (bits & 8) != 0, (bits & 16) != 0,
-                             (bits & 32) != 0}, 0);
+          check_row_norm<T>(
+              kernels, rms, n,
+              {(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, (bits & 8) != 0, (bits & 16) != 0, (bits & 32) != 0},
+              0);
         }
       }
     }
@@ -103,7 +109,8 @@ TEST(Norm, RowsOfEveryLengthAndPart) {
 TEST(Norm, LayerNormFarFromZero) {
   for_rows([]<class T>(T, const NormKernels& kernels) {
     if (kernels.type != DType::f32) return;
-    for (std::int64_t n : {33, 1024, 65536}) check_row_norm<T>(kernels, false, n, {true, true, false, false, false, false}, 10000);
+    for (std::int64_t n : {33, 1024, 65536})
+      check_row_norm<T>(kernels, false, n, {true, true, false, false, false, false}, 10000);
   });
 }
 
@@ -137,8 +144,16 @@ void check_group_norm(const NormKernels& kernels, std::int64_t B, std::int64_t P
   fill_random(x, 1, 1.5, offset);
   fill_random(weight, 2);
   fill_random(bias, 3);
-  GroupNormArgs args{.batch = B, .positions = P, .channels = C, .groups = G, .x = x.data(), .y = y.data(), .eps = 1e-4f,
-                     .weight = weight.data(), .bias = bias.data(), .activation = act};
+  GroupNormArgs args{.batch = B,
+                     .positions = P,
+                     .channels = C,
+                     .groups = G,
+                     .x = x.data(),
+                     .y = y.data(),
+                     .eps = 1e-4f,
+                     .weight = weight.data(),
+                     .bias = bias.data(),
+                     .activation = act};
   std::vector<float> scratch(group_norm_scratch_bytes(args, pool.threads()) / 4);
   group_norm(kernels, args, pool, scratch.data());
   const std::int64_t size = C / G;
@@ -202,7 +217,8 @@ TEST(Norm, Softmax) {
         for (std::int64_t i = 0; i < n; ++i) sum += std::exp(0.5 * value_of(x[r * stride + i]) - top);
         for (std::int64_t i = 0; i < n; ++i) {
           const double e = std::exp(0.5 * value_of(x[r * stride + i]) - top) / sum;
-          ASSERT_NEAR(value_of(y[r * n + i]), e, (testing::rounding<T> + 3e-6) * e + 1e-37) << kernels.name << " n " << n;
+          ASSERT_NEAR(value_of(y[r * n + i]), e, (testing::rounding<T> + 3e-6) * e + 1e-37)
+              << kernels.name << " n " << n;
         }
       }
       for (std::int64_t i = 0; i < n; ++i) ASSERT_EQ(value_of(y[2 * n + i]), 0);
@@ -222,12 +238,16 @@ TEST(Norm, ThreadsDoNotChangeResults) {
       GroupNormArgs args{.batch = 1, .positions = P, .channels = C, .groups = 4, .x = x.data(), .y = out.data()};
       std::vector<float> scratch(group_norm_scratch_bytes(args, pools[k].threads()) / 4);
       group_norm(kernels, args, pools[k], scratch.data());
-      if (k > 0) { ASSERT_EQ(std::memcmp(first.data(), y.data(), sizeof(T) * P * C), 0) << kernels.name; }
+      if (k > 0) {
+        ASSERT_EQ(std::memcmp(first.data(), y.data(), sizeof(T) * P * C), 0) << kernels.name;
+      }
     }
     for (int k = 0; k < 3; ++k) {
       Buffer<T>& out = k == 0 ? first : y;
       layer_norm(kernels, {.rows = P, .channels = C, .x = x.data(), .y = out.data()}, pools[k]);
-      if (k > 0) { ASSERT_EQ(std::memcmp(first.data(), y.data(), sizeof(T) * P * C), 0) << kernels.name; }
+      if (k > 0) {
+        ASSERT_EQ(std::memcmp(first.data(), y.data(), sizeof(T) * P * C), 0) << kernels.name;
+      }
     }
   });
 }

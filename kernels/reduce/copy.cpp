@@ -36,7 +36,8 @@ void order_by_target(Space& space) {
   for (int k = 1; k < space.rank; ++k) {
     const int axis = order[k];
     int at = k;
-    for (; at > 0 && std::abs(space.strides[1][order[at - 1]]) < std::abs(space.strides[1][axis]); --at) order[at] = order[at - 1];
+    for (; at > 0 && std::abs(space.strides[1][order[at - 1]]) < std::abs(space.strides[1][axis]); --at)
+      order[at] = order[at - 1];
     order[at] = axis;
   }
   const Space old = space;
@@ -101,7 +102,8 @@ void copy_elements(const Space& space, const void* from, void* to, ThreadPool& p
       for (int o = 0; o < 2; ++o) outer.strides[o][outer.rank] = space.strides[o][k];
       ++outer.rank;
     }
-    const std::int64_t rows = space.shape[across], row = space.strides[1][across], bands = (rows + kBand<T> - 1) / kBand<T>;
+    const std::int64_t rows = space.shape[across], row = space.strides[1][across],
+                       bands = (rows + kBand<T> - 1) / kBand<T>;
     const std::int64_t grain =
         std::max<std::int64_t>(1, kTaskBytes / static_cast<std::int64_t>(sizeof(T)) / (std::min(kBand<T>, rows) * n));
     pool.parallel_for(outer.size() * bands, grain, [&](std::int64_t begin, std::int64_t end, int) {
@@ -155,7 +157,8 @@ void gather(const void* table, std::int64_t table_rows, std::size_t row_bytes, c
             void* dst, ThreadPool& pool) {
   const auto* from = static_cast<const std::byte*>(table);
   auto* to = static_cast<std::byte*>(dst);
-  const std::int64_t grain = std::max<std::int64_t>(1, kTaskBytes / static_cast<std::int64_t>(std::max<std::size_t>(1, row_bytes)));
+  const std::int64_t grain =
+      std::max<std::int64_t>(1, kTaskBytes / static_cast<std::int64_t>(std::max<std::size_t>(1, row_bytes)));
   pool.parallel_for(n, grain, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t i = begin; i < end; ++i) {
       const auto row = static_cast<std::size_t>(std::clamp<std::int64_t>(index[i], 0, table_rows - 1));
@@ -188,8 +191,14 @@ void copy_strided(const CopyArgs& args, ThreadPool& pool) noexcept {
 }
 
 void fill(void* dst, std::int64_t n, const void* value, std::size_t element_size, ThreadPool& pool) noexcept {
-  copy_strided({.rank = 1, .shape = {n}, .src = value, .dst = dst, .src_strides = {0}, .dst_strides = {1},
-                .element_size = element_size}, pool);
+  copy_strided({.rank = 1,
+                .shape = {n},
+                .src = value,
+                .dst = dst,
+                .src_strides = {0},
+                .dst_strides = {1},
+                .element_size = element_size},
+               pool);
 }
 
 void gather_rows(const void* table, std::int64_t table_rows, std::size_t row_bytes, const std::int32_t* index,

@@ -37,7 +37,7 @@ struct MinOp {
   static THIMBLE_INLINE double join(double a, double b) { return a < b || a != a ? a : b; }
 };
 
-constexpr std::int64_t kRun = 4 * 512 * kLanes;  // elements joined in f32 before they join a double
+constexpr std::int64_t kRun = 4 * 64 * kLanes;  // elements joined in f32 before they join a double
 
 template <class T, class Op>
 double reduce_run(const T* x, std::int64_t n) {
@@ -73,9 +73,7 @@ void reduce_columns(const T* x, std::int64_t rows, std::int64_t stride, float* a
     };
     for_vectors(
         n,
-        [&](std::int64_t c) {
-          store(Op::join(load(acc + c), joined(c, [](const T* p) { return load(p); })), acc + c);
-        },
+        [&](std::int64_t c) { store(Op::join(load(acc + c), joined(c, [](const T* p) { return load(p); })), acc + c); },
         [&](std::int64_t c, std::int64_t left) {
           const Vec four = joined(c, [left](const T* p) { return load_n(p, left); });
           store_n(Op::join(load_n(acc + c, left), four), acc + c, left);

@@ -22,12 +22,12 @@ constexpr const ReduceKernels* kRows[] = {
 #undef THIMBLE_REDUCE
 };
 
-constexpr std::int64_t kTask = 16384;       // elements of one task
-constexpr std::int64_t kFewResults = 16;    // fewer than this: the terms are cut as well
-constexpr std::int64_t kMostParts = 512;    // partial results held on the stack
-constexpr std::int64_t kColumns = 1024;     // columns of one task
-constexpr std::int64_t kColumnParts = 16;   // partial column blocks held on the stack
-constexpr std::int64_t kBlockRows = 512;    // rows joined in f32 before they join a double
+constexpr std::int64_t kTask = 16384;      // elements of one task
+constexpr std::int64_t kFewResults = 16;   // fewer than this: the terms are cut as well
+constexpr std::int64_t kMostParts = 512;   // partial results held on the stack
+constexpr std::int64_t kColumns = 1024;    // columns of one task
+constexpr std::int64_t kColumnParts = 16;  // partial column blocks held on the stack
+constexpr std::int64_t kBlockRows = 256;   // rows joined in f32 before they join a double
 
 double start_of(ReduceOp op) {
   return op == ReduceOp::prod ? 1 : op == ReduceOp::max ? -__builtin_inf() : op == ReduceOp::min ? __builtin_inf() : 0;
@@ -47,11 +47,11 @@ struct Work {
   ReduceOp op;
   const std::byte* x;
   void* y;
-  std::int64_t size;            // of an element
-  Strided<1> kept, reduced;     // all axes but the innermost run
-  std::int64_t inner = 1;       // the innermost run, of kind `inner_reduced`
+  std::int64_t size;         // of an element
+  Strided<1> kept, reduced;  // all axes but the innermost run
+  std::int64_t inner = 1;    // the innermost run, of kind `inner_reduced`
   bool inner_reduced = true;
-  double terms = 1;             // of one result
+  double terms = 1;  // of one result
 
   const void* at(std::int64_t element) const { return x + element * size; }
   void put(std::int64_t i, double v) const {
@@ -70,8 +70,9 @@ void push(Strided<1>& space, std::int64_t n, std::int64_t stride) {
 }
 
 Work plan(const ReduceKernels& kernels, const ReduceArgs& args) {
-  Work w{kernels, args.op, static_cast<const std::byte*>(args.x), args.y,
-         static_cast<std::int64_t>(size_of(kernels.type)), {}, {}};
+  Work w{
+      kernels, args.op, static_cast<const std::byte*>(args.x), args.y, static_cast<std::int64_t>(size_of(kernels.type)),
+      {},      {}};
   std::int64_t shape[8];
   bool reduced[8];
   int rank = 0;
@@ -114,17 +115,18 @@ void reduce_rows(const Work& w, ThreadPool& pool) {
     }
     return;
   }
-  pool.parallel_for(results, std::max<std::int64_t>(1, kTask / (runs * w.inner)), [&](std::int64_t begin, std::int64_t end, int) {
-    Cursor<1> k(w.kept, w.kept.rank, begin);
-    for (std::int64_t i = begin; i < end; ++i, k.next()) {
-      double v = start_of(w.op);
-      Cursor<1> r(w.reduced, w.reduced.rank, 0);
-      for (std::int64_t run = 0; run < runs; ++run, r.next()) {
-        v = join(w.op, v, w.kernels.row(w.op, w.at(k.offset[0] + r.offset[0]), w.inner));
-      }
-      w.put(i, v);
-    }
-  });
+  pool.parallel_for(results, std::max<std::int64_t>(1, kTask / (runs * w.inner)),
+                    [&](std::int64_t begin, std::int64_t end, int) {
+                      Cursor<1> k(w.kept, w.kept.rank, begin);
+                      for (std::int64_t i = begin; i < end; ++i, k.next()) {
+                        double v = start_of(w.op);
+                        Cursor<1> r(w.reduced, w.reduced.rank, 0);
+                        for (std::int64_t run = 0; run < runs; ++run, r.next()) {
+                          v = join(w.op, v, w.kernels.row(w.op, w.at(k.offset[0] + r.offset[0]), w.inner));
+                        }
+                        w.put(i, v);
+                      }
+                    });
 }
 
 // Joins blocks [first, last) of all (reduced run, row block) pairs into total[n].
@@ -139,7 +141,8 @@ void join_columns(const Work& w, std::int64_t origin, std::int64_t n, std::int64
     const Cursor<1> r(w.reduced, w.reduced.rank - 1, block / blocks);
     const std::int64_t row = block % blocks * kBlockRows;
     std::fill_n(acc, n, static_cast<float>(start));
-    w.kernels.columns(w.op, w.at(origin + r.offset[0] + row * stride), std::min(kBlockRows, rows - row), stride, acc, n);
+    w.kernels.columns(w.op, w.at(origin + r.offset[0] + row * stride), std::min(kBlockRows, rows - row), stride, acc,
+                      n);
     for (std::int64_t c = 0; c < n; ++c) total[c] = join(w.op, total[c], static_cast<double>(acc[c]));
   }
 }
@@ -161,7 +164,8 @@ void reduce_columns(const Work& w, ThreadPool& pool) {
       for (std::int64_t i = begin; i < end; ++i) {
         std::int64_t origin = 0, n = 0;
         tile_of(i / parts, origin, n);
-        join_columns(w, origin, n, i % parts * blocks / parts, (i % parts + 1) * blocks / parts, partial + i * kColumns);
+        join_columns(w, origin, n, i % parts * blocks / parts, (i % parts + 1) * blocks / parts,
+                     partial + i * kColumns);
       }
     });
     for (std::int64_t i = 0; i < kept * tiles; ++i) {

@@ -64,8 +64,9 @@ void bilinear_row(const ResampleKernels& kernels, const ResizeArgs& a, std::size
     const Tap h = linear_source(a.grid, o, a.in_w, a.out_w);
     const std::size_t low = static_cast<std::size_t>(h.low) * pixel, high = static_cast<std::size_t>(h.high) * pixel;
     const void* taps[4] = {top + low, top + high, bottom + low, bottom + high};
-    const float weights[4] = {static_cast<float>((1 - v.part) * (1 - h.part)), static_cast<float>((1 - v.part) * h.part),
-                              static_cast<float>(v.part * (1 - h.part)), static_cast<float>(v.part * h.part)};
+    const float weights[4] = {static_cast<float>((1 - v.part) * (1 - h.part)),
+                              static_cast<float>((1 - v.part) * h.part), static_cast<float>(v.part * (1 - h.part)),
+                              static_cast<float>(v.part * h.part)};
     kernels.blend(taps, weights, 4, y + static_cast<std::size_t>(o) * pixel, a.channels);
   }
 }
@@ -93,10 +94,13 @@ const ResampleKernels* pick_resample(DType type, Isa cap) { return pick_row(resa
 
 void resize(const ResampleKernels& kernels, const ResizeArgs& a, ThreadPool& pool) noexcept {
   const std::size_t pixel = size_of(kernels.type) * static_cast<std::size_t>(a.channels);
-  const std::size_t in_row = pixel * static_cast<std::size_t>(a.in_w), out_row = pixel * static_cast<std::size_t>(a.out_w);
+  const std::size_t in_row = pixel * static_cast<std::size_t>(a.in_w),
+                    out_row = pixel * static_cast<std::size_t>(a.out_w);
   const auto* x = static_cast<const std::byte*>(a.x);
   auto* y = static_cast<std::byte*>(a.y);
-  const auto source = [&](std::int64_t b, std::int64_t i) { return x + static_cast<std::size_t>(b * a.in_h + i) * in_row; };
+  const auto source = [&](std::int64_t b, std::int64_t i) {
+    return x + static_cast<std::size_t>(b * a.in_h + i) * in_row;
+  };
   const std::int64_t grain = std::max<std::int64_t>(1, kTask / std::max<std::int64_t>(1, a.out_w * a.channels));
   pool.parallel_for(a.batch * a.out_h, grain, [&](std::int64_t begin, std::int64_t end, int) {
     const std::byte* previous = nullptr;
@@ -124,25 +128,27 @@ void pool2d(const ResampleKernels& kernels, const PoolArgs& a, ThreadPool& pool)
   const auto* x = static_cast<const std::byte*>(a.x);
   auto* y = static_cast<std::byte*>(a.y);
   const std::int64_t work = a.out_w * a.channels * a.kernel_h * a.kernel_w;
-  pool.parallel_for(a.batch * a.out_h, std::max<std::int64_t>(1, kTask / std::max<std::int64_t>(1, work)),
-                    [&](std::int64_t begin, std::int64_t end, int) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      const Window v = window(row % a.out_h, a.in_h, a.kernel_h, a.stride_h, a.dilation_h, a.pad_top, a.pad_bottom);
-      for (std::int64_t o = 0; o < a.out_w; ++o) {
-        const Window h = window(o, a.in_w, a.kernel_w, a.stride_w, a.dilation_w, a.pad_left, a.pad_right);
-        const std::int64_t first = ((row / a.out_h * a.in_h + v.first) * a.in_w + h.first) * a.channels;
-        const void* from = x + static_cast<std::size_t>(first) * size;
-        void* to = y + static_cast<std::size_t>((row * a.out_w + o) * a.channels) * size;
-        const std::int64_t row_step = a.dilation_h * a.in_w * a.channels, column_step = a.dilation_w * a.channels;
-        if (a.mode == PoolMode::max) {
-          kernels.pool_max(from, v.count, row_step, h.count, column_step, to, a.channels);
-        } else {
-          const std::int64_t terms = a.count_pad ? v.padded * h.padded : v.count * h.count;
-          kernels.pool_sum(from, v.count, row_step, h.count, column_step, 1.0f / static_cast<float>(terms), to, a.channels);
+  pool.parallel_for(
+      a.batch * a.out_h, std::max<std::int64_t>(1, kTask / std::max<std::int64_t>(1, work)),
+      [&](std::int64_t begin, std::int64_t end, int) {
+        for (std::int64_t row = begin; row < end; ++row) {
+          const Window v = window(row % a.out_h, a.in_h, a.kernel_h, a.stride_h, a.dilation_h, a.pad_top, a.pad_bottom);
+          for (std::int64_t o = 0; o < a.out_w; ++o) {
+            const Window h = window(o, a.in_w, a.kernel_w, a.stride_w, a.dilation_w, a.pad_left, a.pad_right);
+            const std::int64_t first = ((row / a.out_h * a.in_h + v.first) * a.in_w + h.first) * a.channels;
+            const void* from = x + static_cast<std::size_t>(first) * size;
+            void* to = y + static_cast<std::size_t>((row * a.out_w + o) * a.channels) * size;
+            const std::int64_t row_step = a.dilation_h * a.in_w * a.channels, column_step = a.dilation_w * a.channels;
+            if (a.mode == PoolMode::max) {
+              kernels.pool_max(from, v.count, row_step, h.count, column_step, to, a.channels);
+            } else {
+              const std::int64_t terms = a.count_pad ? v.padded * h.padded : v.count * h.count;
+              kernels.pool_sum(from, v.count, row_step, h.count, column_step, 1.0f / static_cast<float>(terms), to,
+                               a.channels);
+            }
+          }
         }
-      }
-    }
-  });
+      });
 }
 
 }  // namespace thimble::kernels

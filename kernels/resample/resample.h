@@ -32,9 +32,9 @@ struct ResizeArgs {
 
 enum class PoolMode : std::uint8_t { max, average };
 
-// Output (batch, out_h, out_w, channels); window of output (i, j) starts at (i stride_h - pad_top, j stride_w - pad_left).
-// Every window must touch the picture. Average divides by the pixels inside, or by the window's padded size when
-// count_pad is set (windows reaching past in + pad_bottom/right count what lies inside that, as PyTorch does).
+// Output (batch, out_h, out_w, channels); window of output (i, j) starts at (i stride_h - pad_top, j stride_w -
+// pad_left). Every window must touch the picture. Average divides by the pixels inside, or by the window's padded size
+// when count_pad is set (windows reaching past in + pad_bottom/right count what lies inside that, as PyTorch does).
 struct PoolArgs {
   std::int64_t batch = 1, in_h = 1, in_w = 1, out_h = 1, out_w = 1, channels = 1;
   const void* x = nullptr;
@@ -62,8 +62,8 @@ struct ResampleKernels {
                    std::int64_t column_step, float factor, void* y, std::int64_t n);
 };
 
-std::span<const ResampleKernels* const> resample_kernels();           // rows of this build, best first
-const ResampleKernels* pick_resample(DType type, Isa cap);     // nullptr for other types
+std::span<const ResampleKernels* const> resample_kernels();  // rows of this build, best first
+const ResampleKernels* pick_resample(DType type, Isa cap);   // nullptr for other types
 
 void resize(const ResampleKernels& kernels, const ResizeArgs& args, ThreadPool& pool) noexcept;
 void pool2d(const ResampleKernels& kernels, const PoolArgs& args, ThreadPool& pool) noexcept;

@@ -35,7 +35,8 @@ double source_position(ResizeGrid grid, double o, double in, double out) {
 double bilinear_at(const std::vector<double>& line, double x) {
   x = std::min(std::max(x, 0.0), static_cast<double>(line.size()) - 1);
   double sum = 0;
-  for (std::size_t i = 0; i < line.size(); ++i) sum += line[i] * std::max(0.0, 1 - std::abs(x - static_cast<double>(i)));
+  for (std::size_t i = 0; i < line.size(); ++i)
+    sum += line[i] * std::max(0.0, 1 - std::abs(x - static_cast<double>(i)));
   return sum;
 }
 
@@ -45,8 +46,16 @@ void check_resize(const ResampleKernels& kernels, std::int64_t in_h, std::int64_
   ThreadPool pool(2);
   Buffer<T> x(2 * in_h * in_w * C, 1), y(2 * out_h * out_w * C, 3);
   fill_random(x, 4);
-  ResizeArgs args{.batch = 2, .in_h = in_h, .in_w = in_w, .out_h = out_h, .out_w = out_w, .channels = C, .x = x.data(),
-                  .y = y.data(), .mode = ResizeMode::bilinear, .grid = grid};
+  ResizeArgs args{.batch = 2,
+                  .in_h = in_h,
+                  .in_w = in_w,
+                  .out_h = out_h,
+                  .out_w = out_w,
+                  .channels = C,
+                  .x = x.data(),
+                  .y = y.data(),
+                  .mode = ResizeMode::bilinear,
+                  .grid = grid};
   resize(kernels, args, pool);
   const auto pos = [&](std::int64_t o, std::int64_t in, std::int64_t out) {
     return source_position(grid, static_cast<double>(o), static_cast<double>(in), static_cast<double>(out));
@@ -60,7 +69,8 @@ void check_resize(const ResampleKernels& kernels, std::int64_t in_h, std::int64_
       column[r] = bilinear_at(line, pos(ox, in_w, out_w));
     }
     const double e = bilinear_at(column, pos(oy, in_h, out_h));
-    ASSERT_NEAR(value_of(y[i]), e, testing::rounding<T> * std::abs(e) + 1e-6) << kernels.name << " C " << C << " at " << i;
+    ASSERT_NEAR(value_of(y[i]), e, testing::rounding<T> * std::abs(e) + 1e-6)
+        << kernels.name << " C " << C << " at " << i;
   }
   ASSERT_TRUE(y.guards_hold());
 }
@@ -85,8 +95,16 @@ TEST(Resample, NearestGrids) {
         testing::assign(x[2 * i], static_cast<double>(i));
         testing::assign(x[2 * i + 1], static_cast<double>(-i));
       }
-      resize(kernels, {.in_h = in, .in_w = 1, .out_h = out, .out_w = out, .channels = 2, .x = x.data(), .y = y.data(),
-                       .grid = grid}, pool);
+      resize(kernels,
+             {.in_h = in,
+              .in_w = 1,
+              .out_h = out,
+              .out_w = out,
+              .channels = 2,
+              .x = x.data(),
+              .y = y.data(),
+              .grid = grid},
+             pool);
       std::vector<int> rows;
       for (std::int64_t o = 0; o < out; ++o) {
         rows.push_back(static_cast<int>(value_of(y[o * out * 2])));
@@ -95,8 +113,8 @@ TEST(Resample, NearestGrids) {
       return rows;
     };
     EXPECT_EQ(sources(2, 4, ResizeGrid::asymmetric), (std::vector<int>{0, 0, 1, 1}));
-    EXPECT_EQ(sources(3, 5, ResizeGrid::asymmetric), (std::vector<int>{0, 0, 1, 1, 2}));   // PyTorch "nearest"
-    EXPECT_EQ(sources(3, 5, ResizeGrid::half_pixel), (std::vector<int>{0, 0, 1, 2, 2}));   // PyTorch "nearest-exact"
+    EXPECT_EQ(sources(3, 5, ResizeGrid::asymmetric), (std::vector<int>{0, 0, 1, 1, 2}));  // PyTorch "nearest"
+    EXPECT_EQ(sources(3, 5, ResizeGrid::half_pixel), (std::vector<int>{0, 0, 1, 2, 2}));  // PyTorch "nearest-exact"
     EXPECT_EQ(sources(5, 3, ResizeGrid::asymmetric), (std::vector<int>{0, 1, 3}));
     EXPECT_EQ(sources(5, 3, ResizeGrid::half_pixel), (std::vector<int>{0, 2, 4}));
     EXPECT_EQ(sources(3, 5, ResizeGrid::align_corners), (std::vector<int>{0, 1, 1, 2, 2}));
@@ -137,14 +155,56 @@ TEST(Resample, Pooling) {
   for_rows([&]<class T>(T, const ResampleKernels& kernels) {
     for (PoolMode mode : {PoolMode::max, PoolMode::average}) {
       for (bool count_pad : {false, true}) {
-        check_pool<T>(kernels, {.batch = 2, .in_h = 8, .in_w = 6, .out_h = 4, .out_w = 3, .channels = 5, .mode = mode,
-                                .kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2, .count_pad = count_pad}, pool);
-        check_pool<T>(kernels, {.in_h = 7, .in_w = 9, .out_h = 4, .out_w = 5, .channels = 18, .mode = mode, .kernel_h = 3,
-                                .kernel_w = 3, .stride_h = 2, .stride_w = 2, .pad_top = 1, .pad_left = 1,
-                                .pad_bottom = 1, .pad_right = 1, .count_pad = count_pad}, pool);
-        check_pool<T>(kernels, {.in_h = 8, .in_w = 8, .out_h = 5, .out_w = 5, .channels = 2, .mode = mode, .kernel_h = 3,
-                                .kernel_w = 2, .stride_h = 2, .stride_w = 2, .dilation_h = 2, .dilation_w = 3,
-                                .pad_top = 3, .pad_left = 2, .pad_bottom = 2, .pad_right = 3, .count_pad = count_pad}, pool);
+        check_pool<T>(kernels,
+                      {.batch = 2,
+                       .in_h = 8,
+                       .in_w = 6,
+                       .out_h = 4,
+                       .out_w = 3,
+                       .channels = 5,
+                       .mode = mode,
+                       .kernel_h = 2,
+                       .kernel_w = 2,
+                       .stride_h = 2,
+                       .stride_w = 2,
+                       .count_pad = count_pad},
+                      pool);
+        check_pool<T>(kernels,
+                      {.in_h = 7,
+                       .in_w = 9,
+                       .out_h = 4,
+                       .out_w = 5,
+                       .channels = 18,
+                       .mode = mode,
+                       .kernel_h = 3,
+                       .kernel_w = 3,
+                       .stride_h = 2,
+                       .stride_w = 2,
+                       .pad_top = 1,
+                       .pad_left = 1,
+                       .pad_bottom = 1,
+                       .pad_right = 1,
+                       .count_pad = count_pad},
+                      pool);
+        check_pool<T>(kernels,
+                      {.in_h = 8,
+                       .in_w = 8,
+                       .out_h = 5,
+                       .out_w = 5,
+                       .channels = 2,
+                       .mode = mode,
+                       .kernel_h = 3,
+                       .kernel_w = 2,
+                       .stride_h = 2,
+                       .stride_w = 2,
+                       .dilation_h = 2,
+                       .dilation_w = 3,
+                       .pad_top = 3,
+                       .pad_left = 2,
+                       .pad_bottom = 2,
+                       .pad_right = 3,
+                       .count_pad = count_pad},
+                      pool);
       }
       for (std::int64_t C = 1; C <= 50; ++C) {
         check_pool<T>(kernels, {.in_h = 3, .in_w = 3, .channels = C, .mode = mode, .kernel_h = 3, .kernel_w = 3}, pool);
@@ -165,7 +225,8 @@ TEST(Resample, PixelShuffleOrders) {
         for (std::int64_t w = 0; w < W * r; ++w) {
           for (std::int64_t c = 0; c < C; ++c) {
             const std::int64_t i = h % r, j = w % r;
-            const std::int64_t deep = order == ShuffleOrder::channel_first ? c * r * r + i * r + j : (i * r + j) * C + c;
+            const std::int64_t deep =
+                order == ShuffleOrder::channel_first ? c * r * r + i * r + j : (i * r + j) * C + c;
             ASSERT_EQ(y[((b * H * r + h) * W * r + w) * C + c], x[((b * H + h / r) * W + w / r) * C * r * r + deep]);
           }
         }

@@ -29,8 +29,8 @@ THIMBLE_INLINE Vec scale_by_power(Vec v, Vec shifted) {  // v * 2^n by adding n 
 // 2^x for x <= 1 or so, 0 under -126; 3e-9 plus rounding. The body of a softmax.
 THIMBLE_INLINE Vec exp2_negative(Vec x) {
   const Vec t = shifted_round(x), f = hn::Sub(x, unshift(t));
-  const Vec p = poly(f, 1.0f, 0.693147242f, 0.240226522f, 0.0555031039f, 0.00961769279f, 0.00134066446f,
-                     0.000155947171f);
+  const Vec p =
+      poly(f, 1.0f, 0.693147242f, 0.240226522f, 0.0555031039f, 0.00961769279f, 0.00134066446f, 0.000155947171f);
   return hn::IfThenZeroElse(hn::Lt(x, set(-126.0f)), scale_by_power(p, t));
 }
 
@@ -98,14 +98,12 @@ THIMBLE_INLINE Vec log1p_unit(Vec u) {
   return hn::Add(log(w), hn::Div(lost, w));
 }
 
-THIMBLE_INLINE Vec sigmoid(Vec x) {
-  return hn::Div(set(1.0f), hn::Add(set(1.0f), exp(hn::Neg(x))));
-}
+THIMBLE_INLINE Vec sigmoid(Vec x) { return hn::Div(set(1.0f), hn::Add(set(1.0f), exp(hn::Neg(x)))); }
 
 THIMBLE_INLINE Vec tanh(Vec x) {
   const Vec a = hn::Abs(x), s = hn::Mul(x, x);
-  const Vec small = hn::MulAdd(hn::Mul(x, s), poly(s, -0.333333164f, 0.13332586f, -0.0538523123f, 0.0210716836f,
-                                                   -0.00627424661f), x);
+  const Vec small =
+      hn::MulAdd(hn::Mul(x, s), poly(s, -0.333333164f, 0.13332586f, -0.0538523123f, 0.0210716836f, -0.00627424661f), x);
   const Vec e = exp(hn::Add(a, a));
   const Vec large = hn::Sub(set(1.0f), hn::Div(set(2.0f), hn::Add(e, set(1.0f))));
   return hn::IfThenElse(hn::Lt(a, set(0.55f)), small, hn::CopySign(large, x));
@@ -132,9 +130,7 @@ THIMBLE_INLINE Vec gelu_tanh(Vec x) {
   return hn::IfThenElse(hn::Eq(x, set(-kInfinity)), set(0.0f), y);  // not -inf * 0
 }
 
-THIMBLE_INLINE Vec silu(Vec x) {
-  return hn::IfThenElse(hn::Eq(x, set(-kInfinity)), set(0.0f), hn::Mul(x, sigmoid(x)));
-}
+THIMBLE_INLINE Vec silu(Vec x) { return hn::IfThenElse(hn::Eq(x, set(-kInfinity)), set(0.0f), hn::Mul(x, sigmoid(x))); }
 
 THIMBLE_INLINE Vec softplus(Vec x) {
   const Vec y = hn::Add(hn::Max(x, set(0.0f)), log1p_unit(exp(hn::Neg(hn::Abs(x)))));
@@ -149,10 +145,11 @@ THIMBLE_INLINE Vec sin_quarter(Vec x, int quarter) {
   r = hn::NegMulAdd(n, set(7.54953362e-08f), r);
   r = hn::NegMulAdd(n, set(2.56334407e-12f), r);
   const Vec s = hn::Mul(r, r);
-  const Vec sine = hn::MulAdd(hn::Mul(r, s), poly(s, -0.166666672f, 0.00833332911f, -0.000198393042f, 2.71804652e-06f),
-                              r);
-  const Vec cosine = hn::MulAdd(hn::Mul(s, s), poly(s, 0.0416666679f, -0.00138888834f, 2.47994521e-05f,
-                                                    -2.72050471e-07f), hn::NegMulAdd(s, set(0.5f), set(1.0f)));
+  const Vec sine =
+      hn::MulAdd(hn::Mul(r, s), poly(s, -0.166666672f, 0.00833332911f, -0.000198393042f, 2.71804652e-06f), r);
+  const Vec cosine =
+      hn::MulAdd(hn::Mul(s, s), poly(s, 0.0416666679f, -0.00138888834f, 2.47994521e-05f, -2.72050471e-07f),
+                 hn::NegMulAdd(s, set(0.5f), set(1.0f)));
   const auto k = hn::Add(hn::BitCast(kI, t), hn::Set(kI, quarter));
   const auto odd = hn::Eq(hn::And(k, hn::Set(kI, 1)), hn::Set(kI, 1));
   const Vec y = hn::IfThenElse(hn::RebindMask(kF, odd), cosine, sine);

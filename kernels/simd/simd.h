@@ -41,9 +41,7 @@ THIMBLE_INLINE Vec set(float v) { return hn::Set(kF, v); }
 
 THIMBLE_INLINE Vec load(const float* p) { return hn::LoadU(kF, p); }
 
-THIMBLE_INLINE Vec widen(hn::Vec<HalfTag> h) {
-  return hn::BitCast(kF, hn::ShiftLeft<16>(hn::PromoteTo(kU, h)));
-}
+THIMBLE_INLINE Vec widen(hn::Vec<HalfTag> h) { return hn::BitCast(kF, hn::ShiftLeft<16>(hn::PromoteTo(kU, h))); }
 
 THIMBLE_INLINE Vec load(const bf16* p) { return widen(hn::LoadU(kH, reinterpret_cast<const std::uint16_t*>(p))); }
 

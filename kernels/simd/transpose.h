@@ -18,8 +18,8 @@ inline void write_as(T v, void* p) {
   __builtin_memcpy(p, &v, sizeof(T));
 }
 
-// Transposes kSide x kSide elements with 16-byte vectors: dst[i * dst_row + j] = src[j * src_row + i], rows in elements.
-// The compiler turns each shuffle into one unpack or zip instruction on x86-64 and aarch64 baselines.
+// Transposes kSide x kSide elements with 16-byte vectors: dst[i * dst_row + j] = src[j * src_row + i], rows in
+// elements. The compiler turns each shuffle into one unpack or zip instruction on x86-64 and aarch64 baselines.
 typedef std::uint32_t Four __attribute__((vector_size(16)));
 typedef std::uint16_t Eight __attribute__((vector_size(16)));
 
@@ -64,7 +64,7 @@ inline void transpose_square(const T* src, std::int64_t src_row, T* dst, std::in
 // dst[i * dst_row + j] = src[j * src_row + i] for i < rows, j < columns.
 template <class T>
 inline void transpose_tile(const T* src, std::int64_t src_row, T* dst, std::int64_t dst_row, std::int64_t rows,
-                    std::int64_t columns) {
+                           std::int64_t columns) {
   constexpr std::int64_t kSide = sizeof(T) == 2 ? 8 : 4;
   const std::int64_t whole_rows = rows / kSide * kSide, whole_columns = columns / kSide * kSide;
   for (std::int64_t i = 0; i < whole_rows; i += kSide) {
