@@ -34,6 +34,7 @@ constexpr HeadStrides packed_heads(std::int64_t tokens, std::int64_t heads, std:
   return {tokens * heads * size, heads * size, size};
 }
 
+// All sizes are at least one, k_len also zero.
 struct AttentionArgs {
   std::int64_t batch = 1, q_len = 1, k_len = 1;
   std::int64_t heads = 1, kv_heads = 1;        // heads is a multiple of kv_heads
