@@ -26,6 +26,10 @@ if(ThimbleTorch_FOUND)
   target_include_directories(thimble_torch SYSTEM INTERFACE
     ${ThimbleTorch_INCLUDE} ${ThimbleTorch_INCLUDE}/torch/csrc/api/include)
   target_link_libraries(thimble_torch INTERFACE ${ThimbleTorch_torch_cpu} ${ThimbleTorch_c10})
+  if(THIMBLE_TORCH_DIR AND EXISTS ${THIMBLE_TORCH_DIR}/include/fmt)
+    # Its own copy of fmt's headers comes before the system's; no library of that version is linked.
+    target_compile_definitions(thimble_torch INTERFACE FMT_HEADER_ONLY)
+  endif()
   if(ThimbleTorch_torch_cuda)
     # Nothing names a symbol of the CUDA library: it registers itself when it is loaded.
     target_link_libraries(thimble_torch INTERFACE

@@ -25,7 +25,7 @@ struct PcaQuality {
   int pictures = 0;              // fitted to
 };
 
-// Takes `pictures` MiB of memory and about half an hour of one core at the defaults.
+// Takes about three times `pictures` MiB of memory and a few minutes of two cores at the defaults.
 PcaQuality pca_baseline(const PcaOptions& options, const ProgressFn& progress, const CancelToken& cancel);
 
 }  // namespace thimble::train
