@@ -241,7 +241,7 @@ LoopResult train_autoencoder(const AutoencoderTraining& o, const ProgressFn& pro
   Shards shards(parameters, o.batch, o.threads, device);
   const graph::Graph encoder = models::build_encoder(o.model, shards.batch(), side);
   const graph::Graph decoder = models::build_decoder(o.model, shards.batch(), side);
-  AdamW optimiser(parameters, {});
+  Optimiser optimiser(parameters, {.kind = o.optimiser});
   Ema ema(parameters, o.ema);
   const Trainee trainee{&optimiser, &ema};
   RunState state;

@@ -35,6 +35,7 @@ struct AutoencoderTraining {
   double pull = 1e-4;      // weight of mean(latent^2)
   PictureLossOptions loss;
   Schedule schedule{ScheduleKind::plateau, 1e-3, 200};
+  OptimiserKind optimiser = OptimiserKind::adamw;
   double ema = 0.999;
   std::uint64_t seed = 1;
   graph::Precision precision = graph::Precision::bf16;

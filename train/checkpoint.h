@@ -11,7 +11,7 @@
 namespace thimble::train {
 
 struct Trainee {
-  AdamW* optimiser;  // holds the masters, which are changed in place on loading
+  Optimiser* optimiser;  // holds the masters, which are changed in place on loading
   Ema* ema;
 };
 

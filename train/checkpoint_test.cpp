@@ -13,6 +13,7 @@
 #include "graph/weights.h"
 #include "train/csv_log.h"
 #include "train/loop.h"
+#include "train/orthogonalise.h"
 #include "train/schedule.h"
 #include "train/shards.h"
 
@@ -32,7 +33,7 @@ graph::Graph network() {
 struct Regression {
   graph::Graph graph = network();
   Parameters parameters = load_parameters(graph, graph::initialise(graph, 5), at::kCPU);
-  AdamW optimiser{parameters, {}};
+  Optimiser optimiser{parameters, {}};
   Ema ema{parameters, 0.9};
   Trainee trainee{&optimiser, &ema};
   RunState state;
@@ -55,7 +56,7 @@ void expect_equal(Regression& a, Regression& b) {
   EXPECT_EQ(a.optimiser.steps(), b.optimiser.steps());
   EXPECT_EQ(a.ema.updates(), b.ema.updates());
   for (auto& [name, slot] : a.optimiser.slots()) {
-    const AdamW::Slot& other = b.optimiser.slots().at(name);
+    const Optimiser::Slot& other = b.optimiser.slots().at(name);
     EXPECT_TRUE(at::equal(slot.parameter, other.parameter)) << name;
     EXPECT_TRUE(at::equal(slot.first, other.first)) << name;
     EXPECT_TRUE(at::equal(slot.second, other.second)) << name;
@@ -152,7 +153,7 @@ TEST_F(CheckpointTest, RefusesAnotherNetwork) {
   b.output("y", b.linear(b.input("x", {4, 8}), "in", 20));
   const graph::Graph g = b.finish();
   Parameters parameters = load_parameters(g, graph::initialise(g, 1), at::kCPU);
-  AdamW optimiser(parameters, {});
+  Optimiser optimiser(parameters, {});
   Ema ema(parameters, 0.9);
   try {
     load_checkpoint(path, {&optimiser, &ema});
@@ -206,7 +207,7 @@ TEST_F(CheckpointTest, GradientsThatAreNotFiniteChangeNothing) {
 // Adam's first step moves every element by the rate against the gradient's sign, whatever its size.
 TEST_F(CheckpointTest, FirstAdamStepIsTheRate) {
   Parameters parameters{{"w", at::tensor({1.0f, -2.0f, 3.0f})}};
-  AdamW optimiser(parameters, {.clip = 0});
+  Optimiser optimiser(parameters, {.clip = 0});
   parameters.at("w").mutable_grad() = at::tensor({0.5f, -40.0f, 1e-3f});
   EXPECT_NEAR(optimiser.step(0.1), 40.0031, 1e-3);
   const at::Tensor w = parameters.at("w").detach();
@@ -215,13 +216,52 @@ TEST_F(CheckpointTest, FirstAdamStepIsTheRate) {
   EXPECT_NEAR(w[2].item<float>(), 2.9, 1e-4);
 }
 
+// Singular values after the quintic iteration lie around one; the singular vectors are those of the matrix.
+TEST_F(CheckpointTest, OrthogonalisedMatricesKeepTheirSingularVectors) {
+  for (const auto& [rows, columns] : {std::pair{48, 200}, {200, 48}}) {
+    std::vector<float> values(static_cast<std::size_t>(rows * columns));
+    fill_normal(values, 3);
+    const at::Tensor g = at::from_blob(values.data(), {rows, columns}, at::kFloat);
+    const at::Tensor o = orthogonalise(g.reshape({rows, 4, columns / 4}));
+    ASSERT_EQ(o.sizes(), at::IntArrayRef({rows, 4, columns / 4}));
+    const auto [u, s, vh] = at::linalg_svd(g, false);
+    const at::Tensor inside = at::matmul(at::matmul(u.t(), o.reshape({rows, columns})), vh.t());
+    const at::Tensor diagonal = at::diagonal(inside);
+    EXPECT_GT(diagonal.min().item<float>(), 0.65);
+    EXPECT_LT(diagonal.max().item<float>(), 1.25);
+    EXPECT_LT((inside - at::diag(diagonal)).abs().max().item<float>(), 0.03);
+  }
+  EXPECT_EQ(orthogonalise(at::zeros({64, 64})).abs().max().item<float>(), 0);
+}
+
+// A step of Muon has 0.2 times the rate as its root mean square, whatever the gradient's size; vectors keep Adam's.
+TEST_F(CheckpointTest, MuonStepsHaveTheSizeOfAdams) {
+  std::vector<float> values(96 * 160);
+  fill_normal(values, 5);
+  for (const float size : {1e-3f, 10.0f}) {
+    Parameters parameters{{"w", at::zeros({96, 160})}, {"b", at::zeros({96})}, {"table", at::zeros({96, 160})}};
+    Optimiser optimiser(parameters, {.kind = OptimiserKind::muon, .clip = 0});
+    const at::Tensor g = at::from_blob(values.data(), {96, 160}, at::kFloat).clone() * size;
+    parameters.at("w").mutable_grad() = g;
+    parameters.at("table").mutable_grad() = g.clone();
+    parameters.at("b").mutable_grad() = at::full({96}, -size);
+    optimiser.step(0.01);
+    const at::Tensor w = parameters.at("w").detach();
+    // 96 singular values near one over 96 x 160 elements, times 0.2 sqrt(160).
+    EXPECT_NEAR(std::sqrt(at::square(w).mean().item<double>()), 0.01 * 0.2, 0.01 * 0.2 * 0.15);
+    EXPECT_LT((w * g).sum().item<float>(), 0);
+    EXPECT_NEAR(parameters.at("b").detach().max().item<float>(), 0.01, 1e-5);
+    EXPECT_NEAR(parameters.at("table").detach().abs().max().item<float>(), 0.01, 1e-4);
+  }
+}
+
 // Two shards give the gradient of the whole batch's mean loss.
 TEST_F(CheckpointTest, ShardsAddUpToTheWholeBatch) {
   graph::Builder b("net");
   b.output("y", b.linear(b.input("x", {2, 8}), "in", 3));
   const graph::Graph half = b.finish();
   Parameters parameters = load_parameters(half, graph::initialise(half, 2), at::kCPU);
-  AdamW optimiser(parameters, {});
+  Optimiser optimiser(parameters, {});
   std::vector<float> values(32);
   fill_normal(values, 1);
   const at::Tensor x = at::from_blob(values.data(), {4, 8}, at::kFloat);

@@ -194,7 +194,7 @@ LoopResult train_generator(const GeneratorTraining& given, const ProgressFn& pro
   const Networks& one = flow.networks(1, o.text_buckets.back());
   Parameters parameters = load_parameters(one.text, graph::initialise(one.text, kInitSeed + o.seed), device);
   parameters.merge(load_parameters(one.denoiser, graph::initialise(one.denoiser, kInitSeed + 1000 + o.seed), device));
-  AdamW optimiser(parameters, {.weight_decay = o.weight_decay});
+  Optimiser optimiser(parameters, {.kind = o.optimiser, .weight_decay = o.weight_decay});
   Ema ema(parameters, o.ema);
   const Trainee trainee{&optimiser, &ema};
   RunState state;

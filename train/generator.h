@@ -36,6 +36,7 @@ struct GeneratorTraining {
   double shift = 1;        // of training times; above 1: noisier
   Schedule schedule{ScheduleKind::plateau, 1e-3, 500};
   double weight_decay = 0.01;
+  OptimiserKind optimiser = OptimiserKind::adamw;
   double ema = 0.9995;
   std::uint64_t seed = 1;
   graph::Precision precision = graph::Precision::bf16;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "train/orthogonalise.h"
+
 namespace thimble::train {
 namespace {
 
@@ -12,6 +14,12 @@ bool decays(const std::string& name, const at::Tensor& t) {
     if (name.find(word) != std::string::npos) return false;
   }
   return true;
+}
+
+// Muon is for hidden matrices; thin ones (a network's ends) keep AdamW.
+bool is_matrix(const std::string& name, const at::Tensor& t) {
+  constexpr std::int64_t kThin = 64;
+  return decays(name, t) && t.size(0) >= kThin && t.numel() / t.size(0) >= kThin;
 }
 
 // What one element's update needs; plain loops, so that the compiler makes vectors of them.
@@ -33,7 +41,7 @@ void update(const Coefficients& c, const float* gradient, float* p, float* first
   }
 }
 
-void update(const Coefficients& c, const at::Tensor& gradient, AdamW::Slot& s) {
+void update(const Coefficients& c, const at::Tensor& gradient, Optimiser::Slot& s) {
   if (s.parameter.device().is_cpu()) {
     const at::Tensor g = gradient.contiguous();
     const float* from = g.data_ptr<float>();
@@ -50,19 +58,29 @@ void update(const Coefficients& c, const at::Tensor& gradient, AdamW::Slot& s) {
   s.parameter.addcdiv_(s.first, s.second.sqrt().mul_(c.root_scale).add_(c.eps), -c.step_size);
 }
 
+// Scaled to 0.2 an element, about what AdamW's updates are, so that both take one learning rate (Liu et al. 2025).
+void update_matrix(const Coefficients& c, double rate, float momentum, const at::Tensor& gradient, Optimiser::Slot& s) {
+  const at::Tensor g = gradient * c.gradient_scale;
+  s.first.mul_(momentum).add_(g);
+  const at::Tensor step = orthogonalise(g + s.first * momentum);
+  const auto rows = static_cast<double>(step.size(0)), columns = static_cast<double>(step.numel()) / rows;
+  s.parameter.mul_(1 - c.decay);
+  s.parameter.sub_(step, rate * 0.2 * std::sqrt(std::max(rows, columns)));
+}
+
 }  // namespace
 
-AdamW::AdamW(const Parameters& parameters, const AdamOptions& options) : options_(options) {
+Optimiser::Optimiser(const Parameters& parameters, const OptimiserOptions& options) : options_(options) {
   for (const auto& [name, tensor] : parameters) {
     check(tensor.scalar_type() == at::kFloat && tensor.is_contiguous(), "masters are dense f32");
     at::Tensor parameter = tensor;
     parameter.requires_grad_(true);
     slots_[name] = {parameter, at::zeros_like(parameter.detach()), at::zeros_like(parameter.detach()),
-                    decays(name, parameter)};
+                    decays(name, parameter), options.kind == OptimiserKind::muon && is_matrix(name, parameter)};
   }
 }
 
-void AdamW::reset() {
+void Optimiser::reset() {
   steps_ = 0;
   for (auto& [name, slot] : slots_) {
     slot.first.zero_();
@@ -70,7 +88,7 @@ void AdamW::reset() {
   }
 }
 
-double AdamW::step(double learning_rate) {
+double Optimiser::step(double learning_rate) {
   const at::NoGradGuard guard;
   std::vector<at::Tensor> squares;
   for (const auto& [name, slot] : slots_) {
@@ -94,7 +112,11 @@ double AdamW::step(double learning_rate) {
     at::Tensor& g = slot.parameter.mutable_grad();
     if (!g.defined()) continue;
     c.decay = slot.decays ? static_cast<float>(learning_rate * options_.weight_decay) : 0.0f;
-    if (usable) update(c, g, slot);
+    if (usable && slot.orthogonal) {
+      update_matrix(c, learning_rate, static_cast<float>(options_.momentum), g, slot);
+    } else if (usable) {
+      update(c, g, slot);
+    }
     g = at::Tensor();
   }
   return norm;

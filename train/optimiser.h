@@ -1,5 +1,5 @@
-// AdamW over f32 masters (Loshchilov and Hutter 2019), clipping, learning-rate schedules, and the moving average of
-// weights. Includes LibTorch.
+// Optimisers over f32 masters: AdamW (Loshchilov and Hutter 2019), and Muon (Jordan et al. 2024) for matrices with
+// AdamW for the rest; clipping, and the moving average of weights. Includes LibTorch.
 #pragma once
 
 #include <cstdint>
@@ -11,16 +11,18 @@
 
 namespace thimble::train {
 
-struct AdamOptions {
+struct OptimiserOptions {
+  OptimiserKind kind = OptimiserKind::adamw;
   double beta1 = 0.9, beta2 = 0.99, eps = 1e-8;
+  double momentum = 0.95;      // Muon's, of Nesterov's kind
   double weight_decay = 0.01;  // not on vectors, embeddings, learned positions or tables
   double clip = 1.0;           // largest norm of the whole gradient; 0: no clipping
 };
 
-class AdamW {
+class Optimiser {
  public:
   // Keeps references to the tensors and asks them for gradients.
-  AdamW(const Parameters& parameters, const AdamOptions& options);
+  Optimiser(const Parameters& parameters, const OptimiserOptions& options);
 
   // Applies and clears the gradients; parameters without one stay. Returns the gradient's norm before clipping; when
   // that is not finite nothing changes, moments included, and the step is not counted.
@@ -30,8 +32,9 @@ class AdamW {
   std::int64_t steps() const { return steps_; }
 
   struct Slot {
-    at::Tensor parameter, first, second;
+    at::Tensor parameter, first, second;  // Muon leaves the second moment zero
     bool decays = false;
+    bool orthogonal = false;  // stepped by Muon
   };
   // For checkpoints.
   std::map<std::string, Slot>& slots() { return slots_; }
@@ -39,7 +42,7 @@ class AdamW {
   void reset();  // forgets moments and steps
 
  private:
-  AdamOptions options_;
+  OptimiserOptions options_;
   std::map<std::string, Slot> slots_;
   std::int64_t steps_ = 0;
 };

@@ -12,6 +12,12 @@ namespace {
 constexpr double kFloor = 0.02, kDecayPart = 0.25;
 }
 
+OptimiserKind optimiser_from_string(std::string_view name) {
+  if (name == "adamw") return OptimiserKind::adamw;
+  if (name == "muon") return OptimiserKind::muon;
+  fail(ErrorKind::bad_input, "optimiser '{}': adamw or muon was wanted", name);
+}
+
 ScheduleKind schedule_from_string(std::string_view name) {
   if (name == "constant") return ScheduleKind::constant;
   if (name == "cosine") return ScheduleKind::cosine;

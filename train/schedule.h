@@ -1,11 +1,18 @@
-// Learning-rate schedules as functions of the part of the budget that is used up, so that a run may be limited by steps
-// or by minutes.
+// Which optimiser, and learning-rate schedules as functions of the part of the budget that is used up, so that a run
+// may be limited by steps or by minutes.
 #pragma once
 
 #include <cstdint>
 #include <string_view>
 
 namespace thimble::train {
+
+enum class OptimiserKind {
+  adamw,
+  muon,  // for matrices, AdamW for vectors, embeddings and thin matrices
+};
+// "adamw" or "muon"; bad_input otherwise.
+OptimiserKind optimiser_from_string(std::string_view name);
 
 enum class ScheduleKind {
   constant,

@@ -32,6 +32,7 @@ struct ScorerTraining {
   bool resume = false;
   int batch = 192;  // pictures of different families, so that every other caption is wrong
   Schedule schedule{ScheduleKind::cosine, 1e-3, 200};
+  OptimiserKind optimiser = OptimiserKind::adamw;
   double ema = 0.998;
   std::uint64_t seed = 1;
   graph::Precision precision = graph::Precision::bf16;

@@ -115,7 +115,7 @@ LoopResult train_scorer(const ScorerTraining& options, const ProgressFn& progres
   Parameters parameters = load_parameters(images, graph::initialise(images, o.seed), device);
   parameters.merge(load_parameters(captions, graph::initialise(captions, o.seed + 1), device));
   parameters.emplace(kTemperature, at::full({1}, std::log(10.0), at::TensorOptions().device(device)));
-  AdamW optimiser(parameters, {});
+  Optimiser optimiser(parameters, {.kind = o.optimiser});
   Ema ema(parameters, o.ema);
   const Trainee trainee{&optimiser, &ema};
   RunState state;

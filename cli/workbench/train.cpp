@@ -47,7 +47,7 @@ class TrainingProgress {
 
 // Options that all recipes have.
 struct Common {
-  std::string precision = "bf16", schedule = "plateau";
+  std::string precision = "bf16", schedule = "plateau", optimiser = "adamw";
   bool json = false;
 };
 
@@ -66,6 +66,8 @@ void add_common_options(CLI::App& c, Common& common, train::Schedule& schedule, 
   c.add_option("--rate", schedule.peak, "peak learning rate")->capture_default_str();
   c.add_option("--warmup", schedule.warmup, "steps until the peak")->capture_default_str();
   c.add_option("--schedule", common.schedule, "constant, cosine, or plateau: constant, falling over the last quarter")
+      ->capture_default_str();
+  c.add_option("--optimiser", common.optimiser, "adamw, or muon: orthogonal steps for matrices, AdamW for the rest")
       ->capture_default_str();
   c.add_option("--precision", common.precision, "bf16 or f32, of products and activations")->capture_default_str();
   c.add_option("--device", device, "cpu, or cuda where LibTorch has it")->capture_default_str();
@@ -116,6 +118,7 @@ void add_autoencoder(CLI::App& train) {
       "Then whole pictures: the same with --resume --crop 0 --batch 16 --minutes 90.");
   c->callback([o, common] {
     o->schedule.kind = train::schedule_from_string(common->schedule);
+    o->optimiser = train::optimiser_from_string(common->optimiser);
     o->precision = precision_of(common->precision);
     TrainingProgress progress("autoencoder");
     report(train::train_autoencoder(*o, progress.fn(), interrupt_token()), o->loop.run_dir, common->json);
@@ -173,6 +176,7 @@ void add_scorer(CLI::App& train) {
       " --minutes 20");
   c->callback([o, common] {
     o->schedule.kind = train::schedule_from_string(common->schedule);
+    o->optimiser = train::optimiser_from_string(common->optimiser);
     o->precision = precision_of(common->precision);
     TrainingProgress progress("scorer");
     report(train::train_scorer(*o, progress.fn(), interrupt_token()), o->loop.run_dir, common->json);
@@ -270,6 +274,7 @@ void add_generator(CLI::App& train) {
       "The run folder then holds model.safetensors, ready for thimble generate, and samples.png.");
   c->callback([o, common] {
     o->schedule.kind = train::schedule_from_string(common->schedule);
+    o->optimiser = train::optimiser_from_string(common->optimiser);
     o->precision = precision_of(common->precision);
     TrainingProgress progress("generator");
     report(train::train_generator(*o, progress.fn(), interrupt_token()), o->loop.run_dir, common->json);
