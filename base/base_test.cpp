@@ -5,8 +5,10 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <set>
 #include <vector>
 
+#include "base/checksum.h"
 #include "base/cpu.h"
 #include "base/dtype.h"
 #include "base/error.h"
@@ -136,6 +138,27 @@ TEST(Memory, BuffersAreAligned) {
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(b.data()) % 64, 0u);
     std::memset(b.data(), 1, n);
   }
+}
+
+TEST(ChecksumTest, PiecesAddUpAndEveryBitCounts) {
+  std::vector<std::byte> bytes(300);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i * 7);
+  const std::uint64_t whole = checksum(bytes);
+  EXPECT_EQ(whole, 14080920844871318917u);  // of a second implementation, in Python
+  for (const std::size_t cut : {0, 1, 63, 64, 65, 299, 300}) {
+    Checksum c;
+    c.add(std::span(bytes).first(cut));
+    c.add(std::span(bytes).subspan(cut));
+    EXPECT_EQ(c.value(), whole) << cut;
+  }
+  std::set<std::uint64_t> seen{whole};
+  for (std::size_t bit = 0; bit < 8 * bytes.size(); ++bit) {
+    bytes[bit / 8] ^= static_cast<std::byte>(1 << bit % 8);
+    EXPECT_TRUE(seen.insert(checksum(bytes)).second) << bit;
+    bytes[bit / 8] ^= static_cast<std::byte>(1 << bit % 8);
+  }
+  EXPECT_NE(checksum(std::span(bytes).first(64)), checksum(std::span(bytes).first(63)));
+  EXPECT_NE(checksum({}), checksum(std::vector<std::byte>(8)));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "graph/text.h"
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <type_traits>
@@ -8,6 +9,31 @@
 
 namespace thimble::graph {
 namespace {
+
+// ---- names ----
+
+bool is_name_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+         c == '-' || c == '/';
+}
+
+// Names of other programs' models may hold anything; those that a plain word cannot say, or that look like a node's
+// number, stand in quotes.
+bool is_plain(std::string_view name) {
+  return std::all_of(name.begin(), name.end(), is_name_char) &&
+         !std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+std::string in_quotes(std::string_view name) {
+  std::string out = "\"";
+  for (const char c : name) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c == '\n' ? std::string("\\n") : std::string(1, c);
+  }
+  return out + '"';
+}
+
+std::string name_text(std::string_view name) { return is_plain(name) ? std::string(name) : in_quotes(name); }
 
 // ---- printing ----
 
@@ -45,8 +71,8 @@ std::string attributes_of(const Op& op) {
 std::string reference_to(const Graph& g, ValueId id) {
   const Value& v = g.value(id);
   switch (v.kind) {
-    case ValueKind::input: return "%" + v.name;
-    case ValueKind::parameter: return "@" + v.name;
+    case ValueKind::input: return "%" + name_text(v.name);
+    case ValueKind::parameter: return "@" + name_text(v.name);
     case ValueKind::node: return fmt::format("%{}", v.producer);
   }
   return "?";
@@ -58,11 +84,6 @@ constexpr std::string_view kInitNames[] = {"zeros", "ones", "normal", "uniform"}
 
 constexpr std::size_t kMaxText = 64u << 20;
 constexpr std::size_t kMaxValues = 1u << 20;
-
-bool is_name_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
-         c == '-' || c == '/';
-}
 
 class Parser {
  public:
@@ -129,10 +150,20 @@ class Parser {
 
   std::string quoted() {
     expect('"');
-    const std::size_t end = text_.find_first_of("\"\n", at_);
-    if (end == std::string_view::npos || text_[end] != '"') wrong("a closing quote");
-    std::string out(text_.substr(at_, end - at_));
-    at_ = end + 1;
+    const std::size_t start = at_;
+    std::string out;
+    for (; at_ < text_.size() && text_[at_] != '"' && text_[at_] != '\n'; ++at_) {
+      if (text_[at_] == '\\' && ++at_ < text_.size()) {
+        out += text_[at_] == 'n' ? '\n' : text_[at_];
+      } else if (at_ < text_.size()) {
+        out += text_[at_];
+      }
+    }
+    if (at_ >= text_.size() || text_[at_] != '"') {
+      at_ = start;
+      wrong("a closing quote");
+    }
+    ++at_;
     return out;
   }
 
@@ -197,12 +228,25 @@ class Parser {
     return id;
   }
 
+  // A value's name behind its sigil. In quotes it is never taken for a node's number, which the key tells apart.
+  struct Name {
+    std::string name, key;
+  };
+  Name value_name(char sigil) {
+    if (at_ < text_.size() && text_[at_] == '"') {
+      const std::string name = quoted();
+      return {name, sigil + name_text(name)};
+    }
+    const std::string name(word());
+    return {name, sigil + name};
+  }
+
   ValueId use() {
     skip();
     const char sigil = at_ < text_.size() ? text_[at_] : ' ';
     if (sigil != '%' && sigil != '@') wrong("a value (%name or @parameter)");
     ++at_;
-    const std::string key = sigil + std::string(word());
+    const std::string key = value_name(sigil).key;
     const auto it = ids_.find(key);
     if (it == ids_.end()) {
       fail(ErrorKind::bad_file,
@@ -290,17 +334,17 @@ class Parser {
       const auto keyword = word();
       if (keyword == "input") {
         expect('%');
-        std::string name(word());
+        const auto [name, key] = value_name('%');
         expect(':');
         const TensorType t = type();
-        graph_.inputs.push_back(add_value("%" + name, {t, ValueKind::input, name, -1}));
+        graph_.inputs.push_back(add_value(key, {t, ValueKind::input, name, -1}));
       } else if (keyword == "param") {
         expect('@');
-        std::string name(word());
+        const auto [name, key] = value_name('@');
         expect(':');
         const TensorType t = type();
         const Init start = init();
-        graph_.parameters.push_back({add_value("@" + name, {t, ValueKind::parameter, name, -1}), start});
+        graph_.parameters.push_back({add_value(key, {t, ValueKind::parameter, name, -1}), start});
       } else if (keyword == "output" || keyword == "tap") {
         std::string name = quoted();
         expect('=');
@@ -326,11 +370,11 @@ class Parser {
 }  // namespace
 
 std::string print_graph(const Graph& g) {
-  std::string out = fmt::format("graph \"{}\" {{\n", g.name);
-  for (ValueId id : g.inputs) out += fmt::format("  input %{}: {}\n", g.value(id).name, to_string(g.type(id)));
+  std::string out = fmt::format("graph {} {{\n", in_quotes(g.name));
+  for (ValueId id : g.inputs) out += fmt::format("  input {}: {}\n", reference_to(g, id), to_string(g.type(id)));
   for (const Parameter& p : g.parameters) {
     const auto kind = static_cast<int>(p.init.kind);
-    out += fmt::format("  param @{}: {} {}", g.value(p.value).name, to_string(g.type(p.value)), kInitNames[kind]);
+    out += fmt::format("  param {}: {} {}", reference_to(g, p.value), to_string(g.type(p.value)), kInitNames[kind]);
     out += kind >= 2 ? " " + number(p.init.scale) + "\n" : "\n";
   }
   for (std::size_t i = 0; i < g.nodes.size(); ++i) {
@@ -341,8 +385,9 @@ std::string print_graph(const Graph& g) {
     out += fmt::format("  %{} = {}({}){} : {}\n", i, op_name(n.op), inputs,
                        attributes.empty() ? "" : " {" + attributes + "}", to_string(g.type(n.output)));
   }
-  for (const NamedValue& v : g.outputs) out += fmt::format("  output \"{}\" = {}\n", v.name, reference_to(g, v.value));
-  for (const NamedValue& v : g.taps) out += fmt::format("  tap \"{}\" = {}\n", v.name, reference_to(g, v.value));
+  for (const NamedValue& v : g.outputs)
+    out += fmt::format("  output {} = {}\n", in_quotes(v.name), reference_to(g, v.value));
+  for (const NamedValue& v : g.taps) out += fmt::format("  tap {} = {}\n", in_quotes(v.name), reference_to(g, v.value));
   return out + "}\n";
 }
 

@@ -138,5 +138,19 @@ TEST(Text, MutationsNeverEscapeAsAnythingButErrors) {
   EXPECT_GT(read, 0);  // some edits hit names only
 }
 
+// Names as other programs give them: node numbers, colons, spaces, quotes, nothing at all.
+TEST(GraphText, OddNamesReadBack) {
+  Builder b("a \"graph\"");
+  const Var one = b.input("1", {2});
+  Var x = b.input("0", {2});
+  for (const char* name : {"images:0", "with space", "a\"b\\c\nd", ""}) x = x + b.param(name, {2}, {});
+  b.output("out \"0\"", x + one);
+  const Graph g = b.finish();
+  const std::string text = print_graph(g);
+  EXPECT_NE(text.find("input %\"0\": f32[2]"), std::string::npos) << text;
+  EXPECT_NE(text.find("%0 = binary(%\"0\", @\"images:0\")"), std::string::npos) << text;
+  EXPECT_EQ(parse_graph(text), g);
+}
+
 }  // namespace
 }  // namespace thimble::graph

@@ -1,6 +1,8 @@
 // Splits a graph into what depends on some inputs alone and the rest, so that a sampler computes the part that only
 // knows the prompt (keys and values of its text, say) once and the rest at every step.
-// Preserves: the function, exactly; both parts run the same ops on the same values.
+// Preserves: the function; both parts run the same ops on the same values. Executors that store every value in the
+// program's precision give the same bits (the device executor does); the reference interpreter keeps doubles inside a
+// graph, so there what is handed over is rounded to f32 once.
 #pragma once
 
 #include <set>

@@ -145,9 +145,10 @@ at::Tensor evaluate(const graph::Attention& op, const OpArguments& a) {
   const auto bias = mask.defined() ? std::optional<at::Tensor>(mask.to(q.scalar_type())) : std::nullopt;
   return join(at::scaled_dot_product_attention(q, k, v, bias, 0.0, false, scale));
 #else
-  at::Tensor scores = at::matmul(q * scale, k.transpose(-2, -1));
-  if (mask.defined()) scores = scores + mask.to(scores.scalar_type());
-  const at::Tensor weights = at::softmax(scores, -1, at::kFloat).to(v.scalar_type());
+  // Scaled and masked in f32: in bf16 each would round the scores once more.
+  at::Tensor scores = at::matmul(q, k.transpose(-2, -1)).to(at::kFloat) * scale;
+  if (mask.defined()) scores = scores + mask.to(at::kFloat);
+  const at::Tensor weights = at::softmax(scores, -1).to(v.scalar_type());
   return join(at::matmul(weights, v));
 #endif
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/checksum.h"
 #include "base/error.h"
 
 namespace thimble::formats {
@@ -33,6 +34,29 @@ void validate_part(const Json& part, const std::string& where) {
 // The part of "<part>.<parameter>".
 std::string part_of(const std::string& tensor) { return tensor.substr(0, tensor.find('.')); }
 
+void verify_checksums(const SafetensorsFile& file, const std::string& header_text) {
+  const TensorInfo* sums = file.find(kChecksumsTensor);
+  if (sums == nullptr) fail(ErrorKind::bad_file, "{}: the checksums are missing; get the file again", file.name());
+  const auto count = static_cast<std::int64_t>(file.tensors().size());
+  if (sums->dtype() != DType::u8 || sums->shape != std::vector<std::int64_t>{count, 8}) {
+    fail(ErrorKind::bad_file, "{}: {} checksums of 8 bytes were wanted; get the file again", file.name(), count);
+  }
+  const std::byte* row = sums->data().data();
+  const auto check = [&](std::uint64_t sum, std::string_view what) {
+    std::uint64_t wanted = 0;
+    for (int i = 7; i >= 0; --i) wanted = wanted << 8 | static_cast<std::uint64_t>(row[i]);
+    row += 8;
+    if (sum != wanted) {
+      fail(ErrorKind::bad_file, "{}: {} is damaged: its checksum is {:016x}, {:016x} was wanted; get the file again",
+           file.name(), what, sum, wanted);
+    }
+  };
+  check(checksum(std::as_bytes(std::span(header_text))), "the header");
+  for (const auto& [name, info] : file.tensors()) {
+    if (name != kChecksumsTensor) check(checksum(info.data()), "tensor '" + name + "'");
+  }
+}
+
 ModelFile from_file(SafetensorsFile parsed) {
   const std::string& name = parsed.name();
   const auto text = parsed.metadata().find(kModelMetadataKey);
@@ -45,7 +69,10 @@ ModelFile from_file(SafetensorsFile parsed) {
   const std::string what = name + ": model header";
   model.header = parse_json(text->second, what);
   validate_model_header(model.header, what);
+  const bool summed = get_int(model.header, "format_version", what) >= 2;
+  if (summed) verify_checksums(parsed, text->second);
   for (const auto& [tensor, info] : parsed.tensors()) {
+    if (summed && tensor == kChecksumsTensor) continue;
     if (tensor.find('.') == std::string::npos || !model.header["parts"].contains(part_of(tensor))) {
       fail(ErrorKind::bad_file, "{}: tensor '{}' belongs to no part; parts are {}", name, tensor,
            fmt::join(model.parts(), ", "));

@@ -6,6 +6,8 @@
 //  "parts": {"denoiser": {"config": {"type": "dit", ...}, "passes": [{"name": "...", "options": {...}}]}, ...},
 //  "pipeline": {...}, "tokenizer": {...}, "training": {...}}
 // format_version, name, licence and parts are required; other keys are kept as they are.
+// Since version 2 a last tensor "~checksums" (u8, rows of 8 bytes, little endian) holds base/checksum.h of the header's
+// text and of every other tensor in the order of their names, so that a flipped bit is refused and never drawn.
 //
 //   const auto model = ModelFile::open("emoji.safetensors");
 //   const Json& config = model.config("denoiser");
@@ -27,8 +29,9 @@
 namespace thimble::formats {
 
 // The newest version that is written and read; readers read every earlier one.
-inline constexpr int kModelFormatVersion = 1;
+inline constexpr int kModelFormatVersion = 2;
 inline constexpr const char* kModelMetadataKey = "thimble";
+inline constexpr const char* kChecksumsTensor = "~checksums";  // sorts, and so is stored, behind all others
 
 // Fails with bad_file (naming `what` and the key) unless `header` is a valid header, and with `unsupported`
 // (naming both versions) when it is of a newer version.
@@ -38,7 +41,8 @@ struct ModelFile {
   Json header;
   std::shared_ptr<const SafetensorsFile> file;
 
-  // bad_file when the bytes are no safetensors file, have no Thimble header, or hold a tensor of no part.
+  // bad_file when the bytes are no safetensors file, have no Thimble header, hold a tensor of no part, or differ from
+  // their checksums. Reads the whole file once, at memory speed.
   static ModelFile open(const std::filesystem::path& path);
   static ModelFile parse(std::span<const std::byte> bytes, std::string name);
 

@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "base/checksum.h"
 #include "base/error.h"
 
 namespace thimble::formats {
@@ -58,8 +59,13 @@ std::string small_file() {
 
 // A file of one tensor with any header text.
 std::string file_with(const std::string& header, const std::string& tensor = "denoiser.w") {
-  const auto layout = plan_safetensors({{tensor, DType::u8, {1}}}, {{"thimble", header}});
-  return layout.header + "x";
+  const auto layout =
+      plan_safetensors({{tensor, DType::u8, {1}}, {kChecksumsTensor, DType::u8, {2, 8}}}, {{"thimble", header}});
+  std::string bytes = layout.header + "x";
+  for (const std::uint64_t sum : {checksum(as_bytes(header)), checksum(as_bytes("x"))}) {
+    for (int i = 0; i < 8; ++i) bytes += static_cast<char>(sum >> (8 * i) & 0xff);
+  }
+  return bytes;
 }
 
 std::string refusal(const std::string& bytes) {
@@ -78,7 +84,7 @@ TEST(ModelFile, WrittenAndRead) {
   const auto model = ModelFile::parse(as_bytes(bytes), "m");
   EXPECT_EQ(model.name(), "tiny");
   EXPECT_EQ(model.licence(), "Apache-2.0");
-  EXPECT_EQ(model.header["format_version"], 1);
+  EXPECT_EQ(model.header["format_version"], 2);
   EXPECT_EQ(model.parts(), (std::vector<std::string>{"denoiser", "text"}));
   EXPECT_EQ(model.config("denoiser")["width"], 64);
   EXPECT_EQ(model.passes("denoiser")[0]["options"]["heads"], Json::array({1, 2}));
@@ -95,6 +101,41 @@ TEST(ModelFile, WrittenAndRead) {
             (std::vector<std::uint16_t>{0x3c00, 0xc100, 0x3c04, 0x01f7}));
 }
 
+// Every bit of the file, in its turn: no flip is read as a model, or it changes nothing that is read.
+TEST(ModelFile, FlippedBitsAreRefused) {
+  const std::string good = small_file();
+  const auto model = ModelFile::parse(as_bytes(good), "m");
+  const auto data = model.tensor("text", "embed").data();
+  const auto first = static_cast<std::size_t>(reinterpret_cast<const char*>(data.data()) - good.data());
+  for (std::size_t bit = 0; bit < 8 * data.size(); ++bit) {
+    std::string bad = good;
+    bad[first + bit / 8] = static_cast<char>(bad[first + bit / 8] ^ 1 << bit % 8);
+    expect_refused(message_of([&] { ModelFile::parse(as_bytes(bad), "m"); }), "bad file: m: tensor 'text.embed'",
+                   "damaged");
+  }
+  std::size_t taken = 0;
+  for (std::size_t at = 0; at < good.size(); ++at) {
+    std::string bad = good;
+    bad[at] = static_cast<char>(bad[at] ^ 4);
+    try {
+      ModelFile::parse(as_bytes(bad), "m");
+      ++taken;
+    } catch (const Error&) {
+    }
+  }
+  EXPECT_LE(taken, 64u);  // the spaces that fill up the header may become other white space
+}
+
+TEST(ModelFile, VersionOneHasNoChecksums) {
+  const auto file = [](int version) {
+    Json header = small_header();
+    header["format_version"] = version;
+    return plan_safetensors({{"denoiser.w", DType::u8, {1}}}, {{"thimble", header.dump()}}).header + "x";
+  };
+  EXPECT_EQ(refusal(file(1)), "no error");
+  expect_refused(refusal(file(2)), "bad file: m: ", "checksums are missing");
+}
+
 TEST(ModelFile, AMissingPartIsNamedBesideThoseThatAreThere) {
   const std::string bytes = small_file();
   const auto model = ModelFile::parse(as_bytes(bytes), "m");
@@ -108,7 +149,7 @@ TEST(ModelFile, AMissingPartIsNamedBesideThoseThatAreThere) {
 TEST(ModelFile, NewerVersionsAreRefusedNamingBoth) {
   Json header = small_header();
   header["format_version"] = kModelFormatVersion + 1;
-  expect_refused(refusal(file_with(header.dump())), "unsupported: m: ", "format version 2 is newer than 1");
+  expect_refused(refusal(file_with(header.dump())), "unsupported: m: ", "format version 3 is newer than 2");
   header["format_version"] = 0;
   expect_refused(refusal(file_with(header.dump())), "bad file: m: ", "version 0 does not exist");
   header["format_version"] = kModelFormatVersion;

@@ -1,6 +1,7 @@
 // Writing of Thimble models, tensor by tensor, with a change of float type on the way.
 #include <cmath>
 
+#include "base/checksum.h"
 #include "base/error.h"
 #include "formats/thimble/model_file.h"
 
@@ -20,8 +21,27 @@ void check_still_finite(std::span<const float> before, std::span<const float> af
   }
 }
 
-void write_converted(SafetensorsWriter& out, const std::string& name, DType from, DType stored,
-                     std::span<const std::byte> data) {
+// Passes on what a tensor's turn brings, and sums it up.
+class Sink {
+ public:
+  Sink(SafetensorsWriter& out, const std::string& name) : out_(out), name_(name) {}
+  void write(std::span<const std::byte> bytes) {
+    out_.write(name_, bytes);
+    sum_.add(bytes);
+  }
+  std::uint64_t sum() const { return sum_.value(); }
+
+ private:
+  SafetensorsWriter& out_;
+  const std::string& name_;
+  Checksum sum_;
+};
+
+void append(std::vector<std::byte>& bytes, std::uint64_t value) {
+  for (int i = 0; i < 8; ++i) bytes.push_back(static_cast<std::byte>(value >> (8 * i) & 0xff));
+}
+
+void write_converted(Sink& out, const std::string& name, DType from, DType stored, std::span<const std::byte> data) {
   const std::size_t n = data.size() / size_of(from);
   std::vector<std::byte> converted;
   std::vector<float> before, after;
@@ -37,7 +57,7 @@ void write_converted(SafetensorsWriter& out, const std::string& name, DType from
       convert(stored, converted.data(), DType::f32, after.data(), count);
       check_still_finite(before, after, name, stored);
     }
-    out.write(name, converted);
+    out.write(converted);
   }
 }
 
@@ -81,8 +101,13 @@ void ModelWriter::add(const std::string& part, const std::string& parameter, DTy
 void ModelWriter::write(const std::filesystem::path& path) const {
   std::vector<TensorSpec> specs;
   for (const auto& [name, source] : tensors_) specs.push_back({name, source.stored, source.shape});
-  SafetensorsWriter out(path, std::move(specs), {{kModelMetadataKey, header_.dump()}});
+  const auto rows = static_cast<std::int64_t>(tensors_.size()) + 1;
+  specs.push_back({kChecksumsTensor, DType::u8, {rows, 8}});
+  const std::string header = header_.dump();
+  SafetensorsWriter out(path, std::move(specs), {{kModelMetadataKey, header}});
+  std::map<std::string, std::uint64_t> sums;
   for (const TensorSpec& spec : out.order()) {
+    if (spec.name == kChecksumsTensor) continue;
     const Source& source = tensors_.at(spec.name);
     const auto made = source.make ? source.make() : std::vector<std::byte>{};
     const std::span<const std::byte> data = source.make ? std::span<const std::byte>(made) : source.borrowed;
@@ -90,12 +115,18 @@ void ModelWriter::write(const std::filesystem::path& path) const {
     if (data.size() != wanted) {
       fail(ErrorKind::bad_input, "tensor '{}' has {} bytes, its shape wants {}", spec.name, data.size(), wanted);
     }
+    Sink sink(out, spec.name);
     if (source.from == source.stored) {
-      out.write(spec.name, data);
+      sink.write(data);
     } else {
-      write_converted(out, spec.name, source.from, source.stored, data);
+      write_converted(sink, spec.name, source.from, source.stored, data);
     }
+    sums[spec.name] = sink.sum();
   }
+  std::vector<std::byte> bytes;
+  append(bytes, checksum(std::as_bytes(std::span(header))));
+  for (const auto& [name, sum] : sums) append(bytes, sum);
+  out.write(kChecksumsTensor, bytes);
   out.commit();
 }
 

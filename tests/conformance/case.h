@@ -55,8 +55,10 @@ inline constexpr Tolerance kRounded{2e-6, 4e-3, "one operation, one rounding: 2^
 inline constexpr Tolerance kSum{1e-5, 6e-3, "sums of up to a thousand products in f32, one rounding of the result"};
 inline constexpr Tolerance kPower{1e-5, 4e-3, "exp(b log a): the error of the logarithm grows with b log a"};
 inline constexpr Tolerance kNorm{1e-5, 8e-3, "statistics in f32, one rounding of the result"};
+// An executor may store scores in bf16: one of 4 is then off by up to 2^-7 and its probability by 0.8 %, of values that
+// are some five times the output, which averages them. Executors that keep scores in f32 stay below half of it.
 inline constexpr Tolerance kAttention{2e-5, 4e-2,
-                                      "in bf16 scores of up to 4 may be rounded by 2^-7, so each probability by 0.8 %"};
+                                      "scores of up to 4 rounded by 2^-9 of themselves, averages of values"};
 inline constexpr Tolerance kChain{3e-5, 2.5e-2, "several operations; in bf16 each may round its result"};
 
 }  // namespace thimble::conformance

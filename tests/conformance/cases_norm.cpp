@@ -59,7 +59,8 @@ Case sinusoidal(std::string name, std::int64_t batch, graph::SinusoidalEmbedding
 // 1e-3.
 constexpr Tolerance kFarFromZero{1e-4, 1e-2, "f32 statistics far from zero lose 2e-5 of a deviation"};
 // A row's mean in f32 is up to 2^-22 off; divided by sqrt(eps) = 0.03 that is 1e-5 of results near 0.2.
-constexpr Tolerance kConstantRows{1e-4, 1e-2, "the rounding of the mean is divided by sqrt(eps)"};
+constexpr Tolerance kConstantRows{
+    1e-4, 8e-3, "the mean of 32 values is off by a few 2^-24, divided by sqrt(eps) = 0.03 and a bias of 0.25"};
 const Domain kFar{99, 101, {}};
 
 void add_reductions(std::vector<Case>& cases) {
