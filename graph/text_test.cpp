@@ -149,7 +149,10 @@ TEST(GraphText, OddNamesReadBack) {
   const std::string text = print_graph(g);
   EXPECT_NE(text.find("input %\"0\": f32[2]"), std::string::npos) << text;
   EXPECT_NE(text.find("%0 = binary(%\"0\", @\"images:0\")"), std::string::npos) << text;
-  EXPECT_EQ(parse_graph(text), g);
+  const Graph back = parse_graph(text);
+  EXPECT_EQ(print_graph(back), text);
+  EXPECT_TRUE(back.find_parameter("a\"b\\c\nd"));
+  EXPECT_TRUE(back.find_input("0"));
 }
 
 }  // namespace
