@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "diffusion/model.h"
 #include "graph/text.h"
+#include "models/catalogue.h"
 
 namespace thimble::api {
 namespace {
@@ -93,10 +94,53 @@ std::vector<const InspectedGraph*> Inspected::select(const std::string& part) co
   return chosen;
 }
 
-Inspected inspect(const std::filesystem::path& path, const InspectOptions& options) {
+namespace {
+
+void check_options(const InspectOptions& options) {
   if (options.batch < 0 || options.batch > 4096 || options.tokens < 0 || options.size < 0 || options.size > 1 << 14) {
     fail(ErrorKind::bad_input, "batch, tokens and size must be positive and not absurd");
   }
+}
+
+}  // namespace
+
+std::optional<Inspected> inspect_published(std::string_view name, const InspectOptions& options) {
+  const auto slash = name.find('/');
+  const models::CatalogueModel* model = models::find_in_catalogue(name.substr(0, slash));
+  if (model == nullptr) return std::nullopt;
+  check_options(options);
+  const std::string wanted(slash == std::string_view::npos ? "denoiser" : name.substr(slash + 1));
+  Inspected out;
+  out.kind = "published";
+  out.name = name;
+  out.description = model->title;
+  out.licence = model->licence;
+  const std::vector<int> sizes = options.size > 0 ? std::vector{options.size} : std::vector{512, 1024};
+  std::vector<std::string> known;
+  for (const models::CataloguePart& part : model->parts) {
+    known.push_back(part.name);
+    if (part.name != wanted) continue;
+    for (const models::Role role : part.roles) {
+      for (const int size : sizes) {
+        if (role == models::Role::text && size != sizes.front()) continue;  // prompts know no picture
+        const bool step = role == models::Role::denoiser;
+        const int batch = options.batch > 0 ? options.batch : step ? model->guided_batch : 1;
+        const std::string label(models::to_string(role));
+        out.graphs.push_back({role == models::Role::text ? label : fmt::format("{} {}", label, size),
+                              step ? fmt::format("every step, {} rows", batch) : "", 0,
+                              models::build_catalogue_part(*model, part, role, size, batch)});
+      }
+    }
+  }
+  if (out.graphs.empty()) {
+    fail(ErrorKind::bad_input, "{} has no part '{}'; it has {}", model->name, wanted, fmt::join(known, ", "));
+  }
+  out.weights.resize(1);
+  return out;
+}
+
+Inspected inspect(const std::filesystem::path& path, const InspectOptions& options) {
+  check_options(options);
   Inspected out;
   const auto mapped = MappedFile::open(path);
   out.file_bytes = mapped->bytes().size();

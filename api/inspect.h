@@ -1,9 +1,12 @@
-// What a file holds, graph by graph, for `thimble show` and `thimble bench`: a Thimble model, its header or one config
-// as JSON, or a graph as text. Costs and plans are asked of graph/cost.h and runtime/device.h.
+// What a file or a name of the catalogue holds, graph by graph, for `thimble show` and `thimble bench`: a Thimble
+// model, its header or one config as JSON, a graph as text, or a published model of the true size without its weights
+// ("sd1.5", "sana-0.6b/vae"). Costs and plans are asked of graph/cost.h and runtime/device.h.
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/json.h"
@@ -14,8 +17,8 @@ namespace thimble::api {
 
 struct InspectOptions {
   int batch = 0;   // rows; 0: as `generate` runs a part for one picture
-  int tokens = 0;  // text length; 0: the model's smallest bucket, 16 for a bare config
-  int size = 0;    // pixels per side; 0: the model's, 256 for a bare config
+  int tokens = 0;  // text length; 0: the model's smallest bucket, 16 for a bare config; not for published models
+  int size = 0;    // pixels per side; 0: the model's, 256 for a bare config; published models: 512 and 1024
 };
 
 struct InspectedGraph {
@@ -26,7 +29,7 @@ struct InspectedGraph {
 };
 
 struct Inspected {
-  std::string kind;  // "model", "config", "graph"
+  std::string kind;  // "model", "config", "graph", "published"
   std::string name, licence, description;
   Json pipeline;  // null unless a model's
   std::size_t file_bytes = 0;
@@ -40,6 +43,10 @@ struct Inspected {
 };
 
 Inspected inspect(const std::filesystem::path& path, const InspectOptions& options = {});
+
+// A published model, or "name/part" for one of its parts ("vae", "text", "text-2"); the denoiser when no part is named.
+// Empty when the catalogue has no such model; bad_input, naming the parts, when it has no such part.
+std::optional<Inspected> inspect_published(std::string_view name, const InspectOptions& options = {});
 
 // Gives every graph random weights, so that a config can be timed before it is trained.
 void draw_weights(Inspected& inspected, std::uint64_t seed = 1);

@@ -77,5 +77,30 @@ TEST_F(Inspect, WhatIsNoneOfThemIsRefused) {
   EXPECT_THROW(inspect("/nowhere/at/all"), Error);
 }
 
+TEST(InspectPublished, SaysWhatAStepCostsWithoutWeights) {
+  const auto sd = inspect_published("sd1.5");
+  ASSERT_TRUE(sd);
+  ASSERT_EQ(sd->graphs.size(), 2u);
+  EXPECT_EQ(sd->graphs[0].name, "denoiser 512");
+  EXPECT_EQ(sd->graphs[0].graph.parameter_count(), 859'520'964);
+  // One row of a step at 512 pixels: 803 GFLOP (two a multiply-add) by the published counts of its layers.
+  const auto one = inspect_published("sd1.5", {.batch = 1, .size = 512});
+  EXPECT_NEAR(graph::cost(one->graphs.front().graph).flops / 1e9, 803, 8);
+  const auto vae = inspect_published("sana-0.6b/vae", {.size = 1024});
+  ASSERT_EQ(vae->graphs.size(), 2u);
+  EXPECT_EQ(vae->graphs[0].graph.parameter_count() + vae->graphs[1].graph.parameter_count(), 312'250'275);
+  EXPECT_FALSE(inspect_published("sd9"));
+}
+
+TEST(InspectPublished, NamesThePartsThereAre) {
+  try {
+    inspect_published("sd3.5-medium/text-9");
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.message(), "sd3.5-medium has no part 'text-9'; it has denoiser, vae, text, text-2, text-3, tiny-vae");
+  }
+  EXPECT_THROW(inspect_published("sd1.5", {.size = 500}), Error);
+}
+
 }  // namespace
 }  // namespace thimble::api

@@ -54,6 +54,7 @@ int main(int argc, char** argv) {
   app.set_help_all_flag("--help-all", "help of every command");
   cli::add_generate_command(app);
   cli::add_show_command(app);
+  cli::add_models_command(app);
   cli::add_bench_command(app);
   cli::add_version_command(app);
 #ifdef THIMBLE_WORKBENCH_PROGRAM

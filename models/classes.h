@@ -26,7 +26,7 @@ struct NetworkClass {
   Role role;
   graph::Graph (*build)(const Json& config, const BuildSize& size);
 };
-std::span<const NetworkClass> network_classes();  // all of the three below
+std::span<const NetworkClass> network_classes();        // all of the three below
 std::span<const NetworkClass> convolutional_classes();  // classes_conv.cpp: UNets and autoencoders
 std::span<const NetworkClass> transformer_classes();    // classes_transformer.cpp: diffusion transformers
 std::span<const NetworkClass> text_classes();           // classes_text.cpp

@@ -8,6 +8,7 @@ namespace thimble::cli {
 
 void add_generate_command(CLI::App& app);
 void add_show_command(CLI::App& app);
+void add_models_command(CLI::App& app);
 void add_bench_command(CLI::App& app);
 void add_version_command(CLI::App& app);
 

@@ -90,18 +90,26 @@ Picture one_picture(const diffusion::Facts& facts, const std::vector<Row>& rows)
   return p;
 }
 
+// For people: lists of more than a few values (one for each latent channel, say) as their length.
+Json shortened(Json facts) {
+  for (auto& [key, value] : facts.items()) {
+    if (value.is_array() && value.size() > 4) value = fmt::format("{} values", value.size());
+  }
+  return facts;
+}
+
 void print_summary(const api::Inspected& file, const std::vector<Row>& rows) {
-  fmt::print("{} {}: {} parameters, {} on disk", file.kind, file.name,
-             human_count(static_cast<double>(all_parameters(file))), bytes(file.file_bytes));
+  fmt::print("{} {}: {} parameters", file.kind, file.name, human_count(static_cast<double>(all_parameters(file))));
+  if (file.file_bytes > 0) fmt::print(", {} on disk", bytes(file.file_bytes));
   fmt::print("{}\n", file.licence.empty() ? "" : ", licence " + file.licence);
   if (!file.description.empty()) fmt::print("{}\n", file.description);
-  if (!file.pipeline.is_null()) fmt::print("pipeline {}\n", file.pipeline.dump());
+  if (!file.pipeline.is_null()) fmt::print("pipeline {}\n", shortened(file.pipeline).dump());
   fmt::print("plans for {}\n\n", rows.front().plan.executor);
-  fmt::print("{:<9} {:<24} {:>10} {:>9} {:>10} {:>12} {:>9} {:>9}  {}\n", "part", "runs", "parameters", "GFLOP",
+  fmt::print("{:<13} {:<24} {:>10} {:>9} {:>10} {:>12} {:>9} {:>9}  {}\n", "part", "runs", "parameters", "GFLOP",
              "weights", "activations", "scratch", "peak", "inputs");
   for (const Row& r : rows) {
     const graph::MemoryReport& m = r.plan.memory;
-    fmt::print("{:<9} {:<24} {:>10} {:>9.4f} {:>10} {:>12} {:>9} {:>9}  {}\n", r.graph->name, r.graph->when,
+    fmt::print("{:<13} {:<24} {:>10} {:>9.4f} {:>10} {:>12} {:>9} {:>9}  {}\n", r.graph->name, r.graph->when,
                human_count(static_cast<double>(r.cost.parameters)), r.cost.flops / 1e9, bytes(m.weight_bytes),
                bytes(m.activation_bytes), bytes(m.scratch_bytes), bytes(m.peak_bytes()), input_list(r.graph->graph));
   }
@@ -155,7 +163,9 @@ void print_json(const api::Inspected& file, const std::vector<Row>& rows, bool n
 }
 
 void show(const Arguments& a) {
-  const api::Inspected file = api::inspect(api::find_model(a.run.model), a.inspect);
+  std::optional<api::Inspected> published;
+  if (!std::filesystem::exists(a.run.model)) published = api::inspect_published(a.run.model, a.inspect);
+  const api::Inspected file = published ? *std::move(published) : api::inspect(api::find_model(a.run.model), a.inspect);
   const auto chosen = file.select(a.part);
   if (a.graph) {
     for (const auto* g : chosen) fmt::print("{}", graph::print_graph(g->graph));
@@ -182,7 +192,10 @@ void show(const Arguments& a) {
 void add_show_command(CLI::App& app) {
   auto* c = app.add_subcommand("show", "what a model is, costs and needs: parameters, FLOPs, bytes");
   auto a = std::make_shared<Arguments>();
-  c->add_option("model", a->run.model, "model file, config (.json) or graph text (default: as for generate)");
+  c->add_option(
+      "model", a->run.model,
+      "model file, config (.json), graph text, or a published model by name, see `thimble models` (default: as "
+      "for generate)");
   c->add_option("--part", a->part, "only this part: text, prompt, step, decoder, encoder");
   c->add_flag("--nodes", a->nodes, "node by node");
   c->add_flag("--graph", a->graph, "print the graphs as text");
@@ -197,7 +210,9 @@ void add_show_command(CLI::App& app) {
       "  thimble show\n"
       "  thimble show weights/thimble-emoji.safetensors --part step --nodes\n"
       "  thimble show config.json --graph --batch 4\n"
-      "  thimble show --part decoder --explain --isa avx2");
+      "  thimble show --part decoder --explain --isa avx2\n"
+      "  thimble show sd1.5\n"
+      "  thimble show sana-0.6b/vae --size 1024 --json");
   c->callback([a] { show(*a); });
 }
 

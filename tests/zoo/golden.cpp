@@ -65,10 +65,10 @@ double relative_error(const graph::Tensor& got, const graph::Tensor& wanted) {
   double worst = 0, largest = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
     const double d = std::abs(static_cast<double>(a[i]) - b[i]);
-    if (!(d <= worst)) worst = d;
+    if (!std::isfinite(d)) return std::numeric_limits<double>::infinity();
+    worst = std::max(worst, d);
     largest = std::max(largest, std::abs(static_cast<double>(b[i])));
   }
-  if (!std::isfinite(worst)) return std::numeric_limits<double>::infinity();
   return largest > 0 ? worst / largest : worst;
 }
 
