@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <set>
 
 #include "base/error.h"
+#include "formats/safetensors/weights.h"
 #include "models/autoencoder.h"
 #include "models/dit.h"
 #include "models/text_encoder.h"
@@ -43,26 +43,8 @@ std::shared_ptr<const text::Tokenizer> read_tokenizer(const Json& json, const st
   fail(ErrorKind::unsupported, "{}: tokenizers of type '{}' are not known; byte_bpe is", what, type);
 }
 
-// Tensors stay where the file is mapped. Files of others may hold them unaligned: those are copied.
-graph::Weights map_weights(const formats::ModelFile& file, const std::string& part) {
-  graph::Weights weights;
-  const std::shared_ptr<const void> owner = file.file;
-  for (const auto& [name, info] : file.tensors(part)) {
-    const graph::TensorType type{info.dtype(), info.shape};
-    const std::byte* data = info.data().data();
-    if (reinterpret_cast<std::uintptr_t>(data) % size_of(type.dtype) == 0) {
-      weights.set(name, graph::Tensor(type, owner, data));
-    } else {
-      graph::Tensor copy(type);
-      std::memcpy(copy.mutable_data(), data, type.bytes());
-      weights.set(name, std::move(copy));
-    }
-  }
-  return weights;
-}
-
 Part read_part(const formats::ModelFile& file, const char* name) {
-  return {file.config(name), file.passes(name), map_weights(file, name)};
+  return {file.config(name), file.passes(name), formats::map_weights(file.tensors(name), file.file)};
 }
 
 Shape input_shape(const Graph& g, std::string_view name) {

@@ -289,14 +289,20 @@ void Pipeline::Impl::run_batch(std::span<const Request> requests, const Settings
   for (int i = 0; i < n; ++i) {
     fill_normal(picture(x, i), requests[static_cast<std::size_t>(i)].seed);
   }
+  const auto latents = x.first(static_cast<std::size_t>(n) * elements);
+  for (float& v : latents) v *= static_cast<float>(lead.initial_scale());
+  std::vector<float> held(latents.size());  // the latents while the network sees them scaled
   for (int i = 0; i < lead.calls(); ++i) {
     if (cancel != nullptr) cancel->throw_if_cancelled();
+    std::ranges::copy(latents, held.begin());
+    for (float& v : latents) v *= static_cast<float>(lead.input_scale(i));
     std::fill(t.begin(), t.end(), static_cast<float>(lead.level(i).time));
     const bool both = guided(i);
     if (both)
       std::copy_n(x.begin(), static_cast<std::size_t>(n) * elements,
                   x.begin() + static_cast<std::ptrdiff_t>(n * elements));
     const std::span<float> output = both ? (*pair)(cancel) : (*plain)(cancel);
+    std::ranges::copy(held, latents.begin());
     for (int p = 0; p < n; ++p) {
       if (both) guide(settings.guidance, picture(output, p), picture(output, n + p));
       samplers[static_cast<std::size_t>(p)]->step(i, picture(output, p), picture(x, p));
@@ -306,7 +312,6 @@ void Pipeline::Impl::run_batch(std::span<const Request> requests, const Settings
     if (on_call) on_call();
   }
 
-  const auto latents = x.first(static_cast<std::size_t>(n) * elements);
   model.from_denoiser(latents);
   const auto pixels = code(coder(decoders, n, &Model::decoder_graph), latents, model.latent_shape(), n, cancel);
   const int side = model.image_size();

@@ -102,6 +102,26 @@ TEST(Sampler, DdimAndDpmppMeetAtTheExactSolution) {
   }
 }
 
+TEST(Sampler, EulerOnADiscreteScheduleIsDdimInOtherTerms) {
+  const Gaussian g;
+  const Schedule schedule({.kind = ScheduleKind::scaled_linear, .spacing = Spacing::trailing});
+  for (const Prediction p : {Prediction::epsilon, Prediction::v}) {
+    const Network network = g.network(p);
+    const auto levels = schedule.levels(12);
+    const auto ddim = make_sampler("ddim", levels, {.prediction = p}, 1),
+               euler = make_sampler("euler", levels, {.prediction = p}, 1);
+    std::vector<float> x{0.8f}, y{static_cast<float>(0.8f * euler->initial_scale())}, out(1);
+    for (int i = 0; i < ddim->calls(); ++i) {
+      EXPECT_NEAR(y[0] * euler->input_scale(i), x[0], 1e-5) << i;
+      out[0] = static_cast<float>(network(x[0], ddim->level(i)));
+      ddim->step(i, out, x);
+      out[0] = static_cast<float>(network(y[0] * euler->input_scale(i), ddim->level(i)));
+      euler->step(i, out, y);
+    }
+    EXPECT_NEAR(y[0], x[0], 1e-5);
+  }
+}
+
 TEST(Sampler, EtaKeepsTheDistribution) {
   // With eta = 1 every trajectory is random, but the ends have the data's mean and spread.
   const Gaussian g;
@@ -217,7 +237,8 @@ TEST(Sampler, TheTableRefusesWhatDoesNotFit) {
   };
   EXPECT_EQ(message("ddim", Prediction::flow),
             "sampler 'ddim' does not serve a model that predicts flow; euler, heun, dpmpp do");
-  EXPECT_EQ(message("none", Prediction::v), "sampler 'none' does not serve a model that predicts v; ddim, dpmpp do");
+  EXPECT_EQ(message("none", Prediction::v),
+            "sampler 'none' does not serve a model that predicts v; euler, ddim, dpmpp, pndm, euler_ancestral, lcm do");
   for (const SamplerInfo& row : samplers()) {
     EXPECT_EQ(message(row.name, row.flow ? Prediction::flow : Prediction::epsilon), "no error") << row.name;
   }

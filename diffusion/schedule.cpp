@@ -65,6 +65,25 @@ Spacing spacing_from_string(std::string_view name) {
   return by_name(name, std::array{Spacing::leading, Spacing::linspace, Spacing::trailing}, "spacing");
 }
 
+namespace {
+
+// Element i of PyTorch's f32 linspace: from the nearer end, rounded once.
+float linspace(double begin, double end, int i, int count) {
+  const auto a = static_cast<float>(begin), b = static_cast<float>(end);
+  const float step = (b - a) / static_cast<float>(count - 1);
+  return i < count / 2 ? static_cast<float>(double{a} + double{step} * i)
+                       : static_cast<float>(double{b} - double{step} * (count - 1 - i));
+}
+
+float single_beta(const ScheduleConfig& c, int i, double beta) {
+  if (c.kind == ScheduleKind::cosine || c.train_steps < 2) return static_cast<float>(beta);
+  if (c.kind == ScheduleKind::linear) return linspace(c.beta_start, c.beta_end, i, c.train_steps);
+  const float root = linspace(std::sqrt(c.beta_start), std::sqrt(c.beta_end), i, c.train_steps);
+  return root * root;
+}
+
+}  // namespace
+
 std::vector<double> alpha_bars(const ScheduleConfig& c) {
   std::vector<double> bars(static_cast<std::size_t>(c.train_steps));
   // Cosine: beta = 1 - f(t + 1) / f(t), at most 0.999 (Nichol and Dhariwal 2021, section 3.2).
@@ -81,8 +100,9 @@ std::vector<double> alpha_bars(const ScheduleConfig& c) {
     } else {
       beta = c.beta_start + (c.beta_end - c.beta_start) * i / last;
     }
-    product *= 1 - beta;
-    bars[static_cast<std::size_t>(i)] = product;
+    // PyTorch keeps the running product in double and rounds what it stores.
+    product *= c.single_precision ? double{1.0F - single_beta(c, i, beta)} : 1 - beta;
+    bars[static_cast<std::size_t>(i)] = c.single_precision ? static_cast<float>(product) : product;
   }
   return bars;
 }
@@ -127,6 +147,7 @@ std::vector<NoiseLevel> Schedule::levels(int steps) const {
   const int most = config_.kind == ScheduleKind::flow ? 1000 : std::min(1000, config_.train_steps);
   if (steps < 1 || steps > most)
     fail(ErrorKind::bad_input, "between 1 and {} steps are possible, {} were asked", most, steps);
+  if (config_.grid != Grid::thimble) return published_levels(steps);
   std::vector<NoiseLevel> levels;
   for (int i = 0; i < steps; ++i) {
     const double n = config_.train_steps, left = steps - i;

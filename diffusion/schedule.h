@@ -1,7 +1,8 @@
 // How pictures are mixed with noise: x = alpha * clean + sigma * noise, for every noise level that training or sampling
 // asks for. Rectified flow (Liu et al. 2022; shift of Esser et al. 2024, section 5.3.2) and the discrete betas of DDPM
 // (Ho et al. 2020; scaled-linear of Rombach et al. 2022; cosine of Nichol and Dhariwal 2021).
-// Not here: steps from one level to the next (diffusion/samplers), what the network is (diffusion/facts.h).
+// Not here: steps from one level to the next (diffusion/samplers), what the network is (diffusion/facts.h), reading a
+// published scheduler_config.json (diffusion/samplers/published.h).
 #pragma once
 
 #include <string>
@@ -26,6 +27,14 @@ enum class Spacing { leading, linspace, trailing };
 std::string_view to_string(Spacing spacing);
 Spacing spacing_from_string(std::string_view name);  // bad_input
 
+// Which levels a run of n steps visits: Thimble's own rule, or that of the scheduler classes of diffusers, by the name
+// of the class. They differ in the ends and in rounding: `euler` has times between the integers, `ddim` (and PNDM) and
+// `euler` count both ends of linspace among the steps, `dpm_solver` does not and takes the steps of flow from 1 -
+// 1/train_steps on, `lcm` thins out the levels of its distillation, and `flow_match` shifts an already shifted end.
+// For `ddim` with a trailing spacing that does not divide train_steps, and with linspace, steps end at the next level
+// visited, those of diffusers train_steps / n before the present one.
+enum class Grid { thimble, ddim, euler, dpm_solver, lcm, flow_match };
+
 // One noise level. `time` is what the network is told.
 struct NoiseLevel {
   double time = 0;
@@ -44,6 +53,10 @@ struct ScheduleConfig {
   Spacing spacing = Spacing::leading;
   int steps_offset = 0;         // added to leading times
   bool final_alpha_one = true;  // the last level is clean; else it is the one of time 0
+  // Published models.
+  Grid grid = Grid::thimble;
+  bool single_precision = false;  // betas and all that derives from them rounded to f32 where PyTorch rounds
+  int distilled_steps = 50;       // lcm: levels that the network was distilled on
   bool operator==(const ScheduleConfig&) const = default;
 };
 
@@ -65,7 +78,10 @@ class Schedule {
 
  private:
   NoiseLevel discrete(int index) const;
+  // Between two training times, linear in sigma / alpha as diffusers interpolates.
+  NoiseLevel between(double time) const;
   NoiseLevel clean_end() const;
+  std::vector<NoiseLevel> published_levels(int steps) const;  // schedule_published.cpp
 
   ScheduleConfig config_;
   std::vector<double> alpha_bar_;  // DDPM: product of 1 - beta up to each time

@@ -29,9 +29,9 @@ struct ClipTextConfig {
 };
 
 // Inputs "ids" (B, T) i32 and "eos" (B) i32, the place of each text's end (clip_eos()).
-// Outputs, C the hidden size: "last_hidden_state" (B, T, C), with the final norm; "penultimate" (B, T, C), what the last
-// layer reads, without norm; "pooled" (B, C), the last state of all layers at the end of the text, or with `projection`
-// (B, projection_dim). Taps "layer.N" (B, T, C).
+// Outputs, C the hidden size: "last_hidden_state" (B, T, C), with the final norm; "penultimate" (B, T, C), what the
+// last layer reads, without norm; "pooled" (B, C), the last state of all layers at the end of the text, or with
+// `projection` (B, projection_dim). Taps "layer.N" (B, T, C).
 graph::Graph build_clip_text(const ClipTextConfig& config, bool projection, int batch, int tokens);
 
 // Where the text ends: the first token that is the end, or 0 if there is none. Configs from before the end token was

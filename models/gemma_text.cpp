@@ -32,8 +32,8 @@ Rotation rotation(Builder& b, const GemmaTextConfig& c, int tokens) {
   for (int i = 0; i < c.head_dim; i += 2) {
     frequencies.push_back(static_cast<float>(1 / std::pow(c.rope_theta, static_cast<double>(i) / c.head_dim)));
   }
-  Var angles = b.constant({tokens, 1, 1}, places, DType::f64) *
-               b.constant({1, 1, c.head_dim / 2}, frequencies, DType::f64);
+  Var angles =
+      b.constant({tokens, 1, 1}, places, DType::f64) * b.constant({1, 1, c.head_dim / 2}, frequencies, DType::f64);
   return {b.cast(b.unary(graph::UnaryKind::cos, angles), DType::f32),
           b.cast(b.unary(graph::UnaryKind::sin, angles), DType::f32)};
 }

@@ -23,12 +23,8 @@ ClipTextConfig openclip_bigg() {
 }
 
 T5TextConfig t5_xxl() {
-  return {.d_model = 4096,
-          .d_kv = 64,
-          .d_ff = 10240,
-          .num_layers = 24,
-          .num_heads = 64,
-          .feed_forward_proj = "gated-gelu"};
+  return {
+      .d_model = 4096, .d_kv = 64, .d_ff = 10240, .num_layers = 24, .num_heads = 64, .feed_forward_proj = "gated-gelu"};
 }
 
 GemmaTextConfig gemma_2_2b() { return {}; }

@@ -58,8 +58,8 @@ std::vector<std::string> TextConfigReader::texts(std::string_view key) const {
 
 void check_text_size(int batch, int tokens, int longest) {
   if (batch < 1 || tokens < 1 || tokens > longest) {
-    fail(ErrorKind::bad_input, "the text encoder takes 1 to {} tokens and a batch of 1 or more; {} and {} came", longest,
-         tokens, batch);
+    fail(ErrorKind::bad_input, "the text encoder takes 1 to {} tokens and a batch of 1 or more; {} and {} came",
+         longest, tokens, batch);
   }
 }
 

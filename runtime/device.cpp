@@ -26,7 +26,11 @@ struct Shared {
   ThreadPool pool;
   std::mutex running;  // the pool serves one caller at a time
   PackedWeights packed;
+  std::function<void()> on_packed;
 };
+
+// Bytes packed until the pages of the originals go back.
+constexpr std::size_t kReleaseBytes = 8u << 20;
 
 class Program final : public DeviceProgram {
  public:
@@ -40,9 +44,16 @@ class Program final : public DeviceProgram {
     weights.check_covers(graph, graph.name);
     {
       std::lock_guard lock(shared_->running);
+      std::size_t since = 0;
       for (const FixedBuffer& b : plan_.fixed) {
         packed_.push_back(with_context(b.key, [&] { return shared_->packed.get(b, weights, shared_->pool); }));
+        since += b.bytes;
+        if (since >= kReleaseBytes && shared_->on_packed) {
+          shared_->on_packed();
+          since = 0;
+        }
       }
+      if (shared_->on_packed) shared_->on_packed();
     }
     for (const PlanBuffer& b : plan_.buffers) {
       // Fixed buffers are only read: no step writes to one.
@@ -135,8 +146,8 @@ class Program final : public DeviceProgram {
 class DeviceExecutor final : public Executor {
  public:
   explicit DeviceExecutor(const DeviceOptions& options)
-      : shared_(std::make_shared<Shared>(options.isa, options.threads > 0 ? options.threads : usable_processors())),
-        packed_(options.packed) {
+      : shared_(std::make_shared<Shared>(options.isa, options.threads > 0 ? options.threads : usable_processors())) {
+    shared_->on_packed = options.packed;
     if (!supports(cpu(), options.isa)) {
       fail(ErrorKind::unsupported, "this machine has no {}; the best it has is {}", to_string(options.isa),
            to_string(best_isa()));
@@ -150,14 +161,11 @@ class DeviceExecutor final : public Executor {
 
   std::unique_ptr<graph::Program> compile(const Graph& graph, const Weights& weights,
                                           const CompileOptions& options) override {
-    auto program = std::make_unique<Program>(graph, weights, options, shared_);
-    if (packed_) packed_();
-    return program;
+    return std::make_unique<Program>(graph, weights, options, shared_);
   }
 
  private:
   std::shared_ptr<Shared> shared_;
-  std::function<void()> packed_;
 };
 
 }  // namespace

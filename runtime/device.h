@@ -26,8 +26,9 @@ namespace thimble::runtime {
 struct DeviceOptions {
   Isa isa = best_isa();  // no kernel above this level is taken
   int threads = 0;       // 0: usable_processors()
-  // Called at the end of every compile. The original tensors that were packed are not read again, so whoever mapped
-  // their file may release its pages here (MappedFile::release_pages).
+  // Called while weights are packed, every few megabytes, and at the end of every compile. The original tensors that
+  // were packed are not read again, so whoever mapped their file may release its pages here
+  // (MappedFile::release_pages): then originals and packed copies never stand side by side.
   std::function<void()> packed = {};
 };
 

@@ -2,6 +2,7 @@
 
 #include <zlib.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <unordered_map>
@@ -79,12 +80,13 @@ std::size_t longest_run(std::string_view text, std::size_t at, bool (*belongs)(c
 
 bool is_other(char32_t c) { return !is_space(c) && !is_letter(c) && !is_number(c); }
 
-// Length of the word that begins at `at`, which is no space. Special tokens and contractions come first.
-std::size_t word_length(std::string_view text, std::size_t at) {
+// Length of the word that begins at `at`, which is no space. Special tokens, if asked for, and contractions come first.
+std::size_t word_length(std::string_view text, std::size_t at, bool special) {
   const std::string_view rest = text.substr(at);
-  for (const std::string_view fixed :
-       {kBegin, kEnd, std::string_view("'s"), std::string_view("'t"), std::string_view("'re"), std::string_view("'ve"),
-        std::string_view("'m"), std::string_view("'ll"), std::string_view("'d")}) {
+  if (special && (rest.starts_with(kBegin) || rest.starts_with(kEnd))) {
+    return rest.starts_with(kBegin) ? kBegin.size() : kEnd.size();
+  }
+  for (const std::string_view fixed : {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"}) {
     if (rest.starts_with(fixed)) return fixed.size();
   }
   if (const std::size_t letters = longest_run(text, at, is_letter); letters != 0) return letters;
@@ -95,17 +97,18 @@ std::size_t word_length(std::string_view text, std::size_t at) {
 
 }  // namespace
 
-ClipBpe ClipBpe::open(const std::filesystem::path& path, std::size_t merges) {
-  return parse(read_gzip(path), path.string(), merges);
+ClipBpe ClipBpe::open(const std::filesystem::path& path, std::size_t merges, ClipCleaning cleaning) {
+  return parse(read_gzip(path), path.string(), merges, cleaning);
 }
 
-ClipBpe ClipBpe::parse(std::string_view text, const std::string& name, std::size_t merges) {
+ClipBpe ClipBpe::parse(std::string_view text, const std::string& name, std::size_t merges, ClipCleaning cleaning) {
   try {
     check_utf8(text);
   } catch (const Error& e) {
     fail(ErrorKind::bad_file, "{}: {}", name, e.message());
   }
   ClipBpe bpe;
+  bpe.cleaning_ = cleaning;
   bpe.byte_ids_.resize(512);
   std::unordered_map<std::string, std::int32_t> ids;  // of written forms
   const auto order = bytes_in_id_order();
@@ -156,22 +159,37 @@ void ClipBpe::encode_word(std::string_view word, std::vector<std::int32_t>& out)
 std::vector<std::int32_t> ClipBpe::encode(std::string_view given) const {
   check_utf8(given);
   if (given.size() > (std::size_t{1} << 28)) fail(ErrorKind::bad_input, "text of {} bytes is too long", given.size());
-  const std::string text = clean_clip_text(given);
   std::vector<std::int32_t> ids;
+  if (cleaning_ == ClipCleaning::original) {
+    encode_clean(clean_clip_text(given), ids);
+    return ids;
+  }
+  while (!given.empty()) {
+    const std::size_t at = std::min(given.find(kBegin), given.find(kEnd));
+    encode_clean(clean_clip_text(given.substr(0, at), cleaning_), ids);
+    if (at == std::string_view::npos) break;
+    const bool first = given.substr(at).starts_with(kBegin);
+    ids.push_back(first ? begin() : begin() + 1);
+    given.remove_prefix(at + (first ? kBegin : kEnd).size());
+  }
+  return ids;
+}
+
+void ClipBpe::encode_clean(std::string_view text, std::vector<std::int32_t>& out) const {
+  const bool special = cleaning_ == ClipCleaning::original;
   for (std::size_t at = 0; at < text.size();) {
     if (text[at] == ' ') {
       ++at;
       continue;
     }
-    const std::string_view word = std::string_view(text).substr(at, word_length(text, at));
-    if (word == kBegin || word == kEnd) {
-      ids.push_back(word == kBegin ? begin() : begin() + 1);
+    const std::string_view word = text.substr(at, word_length(text, at, special));
+    if (special && (word == kBegin || word == kEnd)) {
+      out.push_back(word == kBegin ? begin() : begin() + 1);
     } else {
-      encode_word(word, ids);
+      encode_word(word, out);
     }
     at += word.size();
   }
-  return ids;
 }
 
 std::string ClipBpe::decode(std::span<const std::int32_t> ids) const {

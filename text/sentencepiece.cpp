@@ -1,4 +1,4 @@
-// Normalisation, Viterbi and decoding; the file is read in sentencepiece_model.cpp.
+// Normalisation, Viterbi and decoding; the file is read in sentencepiece_model.cpp, sentencepiece_bpe.cpp merges.
 #include "text/sentencepiece.h"
 
 #include <algorithm>
@@ -42,14 +42,17 @@ void SentencePiece::for_each_prefix(std::string_view rest, F&& f) const {
   }
 }
 
+std::size_t SentencePiece::user_defined_prefix(std::string_view rest) const {
+  std::size_t longest = 0;
+  if (!has_user_defined_) return longest;
+  for_each_prefix(rest, [&](std::int32_t id, std::size_t n) {
+    if (pieces_[static_cast<std::size_t>(id)].kind == Kind::user_defined) longest = n;
+  });
+  return longest;
+}
+
 std::string_view SentencePiece::normalise_prefix(std::string_view rest, std::size_t& covered) const {
-  if (has_user_defined_) {
-    std::size_t longest = 0;
-    for_each_prefix(rest, [&](std::int32_t id, std::size_t n) {
-      if (pieces_[static_cast<std::size_t>(id)].kind == Kind::user_defined) longest = n;
-    });
-    if (longest != 0) return rest.substr(0, covered = longest);
-  }
+  if (const std::size_t user = user_defined_prefix(rest); user != 0) return rest.substr(0, covered = user);
   const auto& trie = normaliser_.trie;
   const std::string& replacements = normaliser_.replacements;
   std::size_t longest = 0, value = 0;
@@ -101,6 +104,21 @@ std::string SentencePiece::normalise(std::string_view text) const {
 
 std::vector<std::int32_t> SentencePiece::encode(std::string_view given) const {
   const std::string text = normalise(given);
+  std::vector<std::int32_t> ids;
+  bool run = false;  // of unknown characters
+  for (const Cut& c : bpe_ ? cut_bpe(text) : cut_unigram(text)) {
+    const bool unknown = c.id == special_.unknown;
+    if (unknown && !byte_ids_.empty()) {
+      for (std::size_t i = 0; i < c.size; ++i) ids.push_back(byte_ids_[byte_at(text, c.begin + i)]);
+    } else if (!unknown || !run) {
+      ids.push_back(c.id);
+    }
+    run = unknown;
+  }
+  return ids;
+}
+
+std::vector<SentencePiece::Cut> SentencePiece::cut_unigram(std::string_view text) const {
   // Best way to reach each byte offset: its score, the last piece and where that piece begins.
   struct Step {
     float score = 0;
@@ -119,7 +137,7 @@ std::vector<std::int32_t> SentencePiece::encode(std::string_view given) const {
       if (step.id < 0 || sum > step.score) step = {static_cast<float>(sum), id, at};
     };
     bool covered = false;
-    for_each_prefix(std::string_view(text).substr(at), [&](std::int32_t id, std::size_t length) {
+    for_each_prefix(text.substr(at), [&](std::int32_t id, std::size_t length) {
       const Piece& p = pieces_[static_cast<std::size_t>(id)];
       // A piece the user defined wins over any cut of it.
       const bool user = p.kind == Kind::user_defined;
@@ -129,14 +147,19 @@ std::vector<std::int32_t> SentencePiece::encode(std::string_view given) const {
     if (!covered) offer(special_.unknown, character, unknown_score);
     at += character;
   }
-  std::vector<std::int32_t> ids;
+  std::vector<Cut> cuts;
   for (std::size_t end = text.size(); end > 0; end = steps[end].begin) {
-    const std::int32_t id = steps[end].id;
-    if (id == special_.unknown && !ids.empty() && ids.back() == id) continue;  // one for the whole run
-    ids.push_back(id);
+    cuts.push_back({steps[end].id, steps[end].begin, end - steps[end].begin});
   }
-  std::reverse(ids.begin(), ids.end());
-  return ids;
+  std::reverse(cuts.begin(), cuts.end());
+  return cuts;
+}
+
+std::int32_t SentencePiece::find(std::string_view wanted) const {
+  const auto it = std::lower_bound(sorted_.begin(), sorted_.end(), wanted, [&](std::int32_t id, std::string_view w) {
+    return pieces_[static_cast<std::size_t>(id)].text < w;
+  });
+  return it != sorted_.end() && pieces_[static_cast<std::size_t>(*it)].text == wanted ? *it : -1;
 }
 
 std::string_view SentencePiece::piece(std::int32_t id) const {
@@ -146,10 +169,24 @@ std::string_view SentencePiece::piece(std::int32_t id) const {
 }
 
 std::string SentencePiece::decode(std::span<const std::int32_t> ids) const {
-  std::string text;
+  std::string text, bytes;  // a run of byte pieces
+  const auto end_run = [&] {
+    for (std::size_t at = 0; at < bytes.size();) {
+      const std::size_t n = utf8_length(bytes, at);
+      text += n == 0 ? std::string_view("\xef\xbf\xbd") : std::string_view(bytes).substr(at, n);
+      at += std::max<std::size_t>(n, 1);
+    }
+    bytes.clear();
+  };
   for (const std::int32_t id : ids) {
     const std::string_view p = piece(id);
     const Kind kind = pieces_[static_cast<std::size_t>(id)].kind;
+    if (kind == Kind::byte) {
+      const auto value = std::ranges::find(byte_ids_, id) - byte_ids_.begin();
+      bytes += static_cast<char>(value);
+      continue;
+    }
+    end_run();
     if (kind == Kind::control || kind == Kind::unknown) continue;
     for (std::size_t at = 0; at < p.size();) {
       const bool space = p.substr(at).starts_with(kSpaceMark);
@@ -157,6 +194,7 @@ std::string SentencePiece::decode(std::span<const std::int32_t> ids) const {
       at += space ? kSpaceMark.size() : 1;
     }
   }
+  end_run();
   if (normaliser_.add_dummy_prefix && text.starts_with(' ')) text.erase(0, 1);
   return text;
 }

@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t kMaxModelBytes = std::size_t{256} << 20;
 constexpr std::size_t kMaxPieces = 1 << 22;
 constexpr std::size_t kMaxPieceBytes = 1024;
-constexpr std::uint64_t kUnigram = 1;
+constexpr std::uint64_t kUnigram = 1, kBpe = 2;
 
 bool is_utf8(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
@@ -23,6 +23,14 @@ bool is_utf8(std::string_view text) {
     at += n;
   }
   return true;
+}
+
+// Of "<0x1F>"; -1 for any other text.
+int byte_value(std::string_view piece) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  if (piece.size() != 6 || !piece.starts_with("<0x") || piece[5] != '>') return -1;
+  const std::size_t high = kDigits.find(piece[3]), low = kDigits.find(piece[4]);
+  return high > 15 || low > 15 ? -1 : static_cast<int>(high * 16 + low);
 }
 
 std::uint32_t unit_at(std::string_view bytes, std::size_t at) {
@@ -74,15 +82,17 @@ void SentencePiece::read_trainer(const WireReader& field, const std::string& nam
   for (WireReader r(field.bytes(), field.bytes_offset(), name); r.next();) {
     switch (r.field()) {
       case 3:
-        if (r.varint() != kUnigram) {
-          fail(ErrorKind::unsupported, "{}: SentencePiece model type {}; only unigram (1) is read", name, r.varint());
+        if (r.varint() != kUnigram && r.varint() != kBpe) {
+          fail(ErrorKind::unsupported, "{}: SentencePiece model type {}; unigram (1) and BPE (2) are read", name,
+               r.varint());
         }
+        bpe_ = r.varint() == kBpe;
         break;
       case 24:
         if (r.boolean()) fail(ErrorKind::unsupported, "{}: whitespace as a suffix is not supported", name);
         break;
       case 35:
-        if (r.boolean()) fail(ErrorKind::unsupported, "{}: byte fallback is not supported", name);
+        if (r.boolean()) byte_ids_.assign(256, -1);
         break;
       case 40: special_.unknown = r.int32(); break;
       case 41: special_.begin = r.int32(); break;
@@ -131,13 +141,22 @@ void SentencePiece::finish(const std::string& name) {
   std::optional<float> low, high;
   for (std::int32_t id = 0; id < size; ++id) {
     const Piece& p = pieces_[static_cast<std::size_t>(id)];
-    if (p.kind == Kind::byte) fail(ErrorKind::unsupported, "{}: byte fallback is not supported (piece {})", name, id);
+    if (p.kind == Kind::byte) {
+      const int value = byte_ids_.empty() ? -1 : byte_value(p.text);
+      if (value < 0) fail(ErrorKind::bad_file, "{}: piece {} stands for no byte of a byte fallback", name, id);
+      byte_ids_[static_cast<std::size_t>(value)] = id;
+    }
     if (p.kind == Kind::normal) {
       low = std::min(low.value_or(p.score), p.score);
       high = std::max(high.value_or(p.score), p.score);
     }
-    if (p.kind == Kind::normal || p.kind == Kind::user_defined) sorted_.push_back(id);
+    // Merges may pass through pieces that no text keeps.
+    const bool matched = p.kind == Kind::normal || p.kind == Kind::user_defined || (bpe_ && p.kind == Kind::unused);
+    if (matched) sorted_.push_back(id);
     has_user_defined_ |= p.kind == Kind::user_defined;
+  }
+  if (const auto it = std::ranges::find(byte_ids_, -1); it != byte_ids_.end()) {
+    fail(ErrorKind::bad_file, "{}: byte fallback has no piece for byte {}", name, it - byte_ids_.begin());
   }
   min_score_ = low.value_or(0);
   max_score_ = high.value_or(0);

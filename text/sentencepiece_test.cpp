@@ -142,8 +142,9 @@ TEST(SentencePiece, DamagedModelsAreRefused) {
     EXPECT_NE(m.find(part), std::string::npos) << m;
   };
   refused("", "no pieces");
-  refused(small_model(number(3, 2)), "unsupported: m.model: SentencePiece model type 2");
-  refused(small_model(number(35, 1)), "byte fallback");
+  refused(small_model(number(3, 3)), "unsupported: m.model: SentencePiece model type 3");
+  refused(small_model(number(35, 1)), "byte fallback has no piece for byte 0");
+  refused(small_model(number(35, 1)) + piece("<0xg0>", 0, 6), "piece 9 stands for no byte");
   refused(small_model(number(24, 1)), "suffix");
   refused(small_model(number(40, 4)), "the unknown token 4 is no piece of that kind");
   refused(small_model(number(42, 9)), "special id 9 is outside the vocabulary of 9");

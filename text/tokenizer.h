@@ -35,13 +35,21 @@ class Tokenizer {
 // Cuts `ids` to at most `max_length` (>= 0) and returns how many were dropped, so that a caller can say so.
 std::size_t fit_to(std::vector<std::int32_t>& ids, std::size_t max_length);
 
-// begin + ids + end for those that the tokenizer has, cut so that the whole has at most `max_length` ids and still
-// closes with `end`; then padded with `pad` (the end token where there is none) to `pad_to` when that is longer.
+// What goes around a text's ids. The defaults are those of Stable Diffusion's first encoder (CLIP, padded with its end
+// token) and of T5; the second encoder of Stable Diffusion XL and 3 pads CLIP's with 0, "!", and Gemma has no end.
+struct FrameRules {
+  bool begin = true, end = true;  // the tokens the tokenizer has
+  std::int32_t pad = -1;          // -1: the tokenizer's, or else its end token
+};
+
+// begin + ids + end for those that the tokenizer has and the rules want, cut so that the whole has at most `max_length`
+// ids and still closes with `end`; then padded to `pad_to` when that is longer.
 struct Framed {
   std::vector<std::int32_t> ids;
   std::size_t length = 0;   // ids before the padding
   std::size_t dropped = 0;  // text ids that did not fit
 };
-Framed frame(const Tokenizer& tokenizer, std::vector<std::int32_t> ids, std::size_t max_length, std::size_t pad_to = 0);
+Framed frame(const Tokenizer& tokenizer, std::vector<std::int32_t> ids, std::size_t max_length, std::size_t pad_to = 0,
+             const FrameRules& rules = {});
 
 }  // namespace thimble::text

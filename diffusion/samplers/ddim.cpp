@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/rng.h"
 #include "diffusion/samplers/all.h"
 
 namespace thimble::diffusion {
@@ -18,8 +17,7 @@ void Ddim::step(int i, std::span<const float> output, std::span<float> latent) {
   const double ratio = now.alpha / next.alpha;
   const double spread = options_.eta * next.sigma / now.sigma * std::sqrt(std::max(0.0, 1 - ratio * ratio));
   const double kept = std::sqrt(std::max(0.0, next.sigma * next.sigma - spread * spread));
-  // Stream 0 is the starting noise.
-  if (spread > 0) fill_normal(fresh_, options_.seed, static_cast<std::uint64_t>(i) + 1);
+  if (options_.eta > 0) draw(i, fresh_);
   for (std::size_t k = 0; k < latent.size(); ++k) {
     const Estimate e = estimate(options_.prediction, now, latent[k], output[k]);
     const double added = spread > 0 ? spread * fresh_[k] : 0.0;

@@ -2,12 +2,18 @@
 // the network's output means; it never sees the network.
 //
 //   auto sampler = make_sampler("heun", schedule.levels(20), {.prediction = Prediction::flow}, latent.size());
-//   for (int i = 0; i < sampler->calls(); ++i) sampler->step(i, network(latent, sampler->level(i).time), latent);
+//   latent = sampler->initial_scale() * noise;
+//   for (int i = 0; i < sampler->calls(); ++i)
+//     sampler->step(i, network(sampler->input_scale(i) * latent, sampler->level(i).time), latent);
+//
+// The latent of euler and euler_ancestral on a discrete schedule is clean + (sigma / alpha) noise, as diffusers has it;
+// of all others alpha clean + sigma noise. level(i) tells alpha and sigma of the latent that step() moves.
 //
 // One file per sampler; the table is in sampler.cpp. After construction nothing allocates.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -18,10 +24,20 @@
 
 namespace thimble::diffusion {
 
+// Fills its argument, of the latent's size, with standard normals.
+using NoiseSource = std::function<void(std::span<float>)>;
+
 struct SamplerOptions {
   Prediction prediction = Prediction::flow;
   double eta = 0;          // ddim only: 0 deterministic, 1 as noisy as DDPM
-  std::uint64_t seed = 0;  // of the noise that eta > 0 adds
+  std::uint64_t seed = 0;  // of the noise that ddim with eta > 0, euler_ancestral and lcm add
+  // Replaces that noise: asked once a step, in order, by ddim and euler_ancestral at every step, by lcm at all but the
+  // last.
+  NoiseSource noise = {};
+  // euler and euler_ancestral on a discrete schedule: the start is noise at the first level's ratio alone, as diffusers
+  // has it for linspace and trailing spacings; else it has the spread that noise and picture have together.
+  bool noise_alone = false;
+  double lcm_timestep_scaling = 10;
 };
 
 class Sampler {
@@ -32,6 +48,9 @@ class Sampler {
   int calls() const { return static_cast<int>(visited_.size()); }
   // The noise level of the latent before call i, 0 <= i < calls().
   const NoiseLevel& level(int i) const { return visited_[static_cast<std::size_t>(i)]; }
+  // What unit noise is multiplied by to start from, and the latent before the network sees it at call i.
+  virtual double initial_scale() const { return 1; }
+  virtual double input_scale(int) const { return 1; }
   // Moves `latent` from level(i) on, given the network's output there. Calls come in order: 0, 1, ...
   virtual void step(int i, std::span<const float> output, std::span<float> latent) = 0;
 
@@ -39,6 +58,8 @@ class Sampler {
   Sampler(std::vector<NoiseLevel> levels, const SamplerOptions& options);
   const NoiseLevel& grid(int i) const { return levels_[static_cast<std::size_t>(i)]; }
   int steps() const { return static_cast<int>(levels_.size()) - 1; }
+  // Fresh noise of step i.
+  void draw(int i, std::span<float> out) const;
 
   std::vector<NoiseLevel> levels_, visited_;
   SamplerOptions options_;

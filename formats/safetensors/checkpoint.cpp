@@ -35,27 +35,39 @@ bool is_plain_name(const std::string& name) {
 
 }  // namespace
 
+std::map<std::string, std::string> parse_safetensors_index(std::string_view text, const std::string& name) {
+  const Json index = parse_json(text, name, 8);
+  std::map<std::string, std::string> files;
+  for (const auto& [tensor, value] : get_object(index, "weight_map", name).items()) {
+    if (!value.is_string() || !is_plain_name(value.get<std::string>())) {
+      fail(ErrorKind::bad_file, "{}: tensor '{}' must name a file beside the index, found {}", name, tensor,
+           value.dump().substr(0, 80));
+    }
+    files.emplace(tensor, value.get<std::string>());
+  }
+  return files;
+}
+
 SafetensorsCheckpoint SafetensorsCheckpoint::open(const std::filesystem::path& given) {
   const std::filesystem::path path = std::filesystem::is_directory(given) ? choose(given) : given;
   SafetensorsCheckpoint checkpoint;
   checkpoint.name_ = path.string();
-  if (!path.filename().string().ends_with(".index.json")) {
+  if (path.extension() != ".json") {
     checkpoint.files_.push_back(SafetensorsFile::open(path));
     checkpoint.tensors_ = checkpoint.files_.front().tensors();
     return checkpoint;
   }
-  const Json index = parse_json(read_file(path, kMaxIndexBytes), checkpoint.name_, 8);
   std::map<std::string, std::size_t> opened;  // file name to its place in files_
-  for (const auto& [tensor, value] : get_object(index, "weight_map", checkpoint.name_).items()) {
-    if (!value.is_string() || !is_plain_name(value.get<std::string>())) {
-      fail(ErrorKind::bad_file, "{}: tensor '{}' must name a file beside the index, found {}", checkpoint.name_, tensor,
-           value.dump().substr(0, 80));
-    }
-    const std::string file_name = value.get<std::string>();
+  for (const auto& [tensor, file_name] : parse_safetensors_index(read_file(path, kMaxIndexBytes), checkpoint.name_)) {
     const auto [it, is_new] = opened.emplace(file_name, checkpoint.files_.size());
     if (is_new) {
-      checkpoint.files_.push_back(with_context("while reading " + checkpoint.name_,
-                                               [&] { return SafetensorsFile::open(path.parent_path() / file_name); }));
+      const std::filesystem::path shard = path.parent_path() / file_name;
+      if (!std::filesystem::exists(shard)) {
+        fail(ErrorKind::bad_file, "{}: the shard {} with tensor '{}' is missing (No such file): download it again",
+             checkpoint.name_, file_name, tensor);
+      }
+      checkpoint.files_.push_back(
+          with_context("while reading " + checkpoint.name_, [&] { return SafetensorsFile::open(shard); }));
     }
     checkpoint.tensors_.emplace(tensor, checkpoint.files_[it->second].at(tensor));
   }

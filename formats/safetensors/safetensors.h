@@ -44,6 +44,7 @@ class TensorInfo {
   // the file (or the bytes that were parsed) and, in files written by others, need not be aligned for their type.
   DType dtype() const;
   std::span<const std::byte> data() const;
+  std::span<const std::byte> stored_bytes() const { return data_; }  // of any stored type
 
  private:
   std::string name_, stored_type_;
@@ -75,10 +76,14 @@ class SafetensorsFile {
   std::shared_ptr<const MappedFile> file_;
 };
 
-// A checkpoint of one file or of several with an index ("<stem>.safetensors.index.json").
+// What an index says: the plain name of the file beside it that holds each tensor. bad_file otherwise.
+std::map<std::string, std::string> parse_safetensors_index(std::string_view text, const std::string& name);
+
+// A checkpoint of one file or of several with an index ("<stem>.safetensors.index.json"; with a variant,
+// "<stem>.safetensors.index.fp16.json").
 class SafetensorsCheckpoint {
  public:
-  // `path`: a .safetensors file, an index file, or a directory that holds exactly one index or one .safetensors file.
+  // `path`: a .safetensors file, an index (.json), or a directory of exactly one index or one .safetensors file.
   static SafetensorsCheckpoint open(const std::filesystem::path& path);
 
   const TensorMap& tensors() const { return tensors_; }

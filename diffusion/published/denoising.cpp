@@ -1,0 +1,268 @@
+#include "diffusion/published/denoising.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <optional>
+
+#include "base/error.h"
+#include "diffusion/guidance.h"
+#include "diffusion/published/network.h"
+#include "diffusion/published/stopwatch.h"
+#include "models/classes.h"
+#include "models/flux.h"
+
+namespace thimble::diffusion {
+namespace {
+
+using graph::Shape;
+using graph::Tensor;
+
+// Inputs that stay as they are over all steps of a picture.
+const std::set<std::string> kSteady = {"encoder_hidden_states", "encoder_attention_mask", "pooled_projections",
+                                       "text_embeds", "time_ids", "resolution", "aspect_ratio", "guidance",
+                                       "timestep_cond"};
+
+// The guidance weight as latent consistency models read it: sines, then cosines.
+std::vector<float> weight_embedding(double guidance, int width) {
+  std::vector<float> values(static_cast<std::size_t>(width), 0);
+  const int half = width / 2;
+  for (int i = 0; i < half; ++i) {
+    const double rate = std::exp(-std::log(10000.0) * i / (half - 1));
+    const double angle = (guidance - 1) * 1000 * rate;
+    values[static_cast<std::size_t>(i)] = static_cast<float>(std::sin(angle));
+    values[static_cast<std::size_t>(half + i)] = static_cast<float>(std::cos(angle));
+  }
+  return values;
+}
+
+// The denoiser for n pictures: rows 0 .. n-1 are the first pass, the next n the second, and so on. The first pass knows
+// prompt and picture, the last neither; the second of three knows the picture.
+class GuidedDenoiser {
+ public:
+  GuidedDenoiser(StageContext& stage, const PublishedSettings& settings, std::size_t pictures)
+      : stage_(stage), s_(settings), facts_(stage.model.facts()), n_(pictures),
+        rows_(pictures * static_cast<std::size_t>(settings.passes)) {
+    Stopwatch watch;
+    const formats::DiffusersPart& part = stage.model.part(facts_.denoiser);
+    const models::BuildSize size{.batch = static_cast<int>(rows_),
+                                 .height = s_.latent.height,
+                                 .width = s_.latent.width,
+                                 .tokens = facts_.text.tokens()};
+    network_.emplace(part, models::build_network(part.class_name, models::Role::denoiser, part.config, size),
+                     stage.executor, stage.precision, kSteady);
+    report_ = {.part = part.name, .load = watch.lap(), .memory = network_->memory()};
+  }
+  ~GuidedDenoiser() { stage_.result.components.push_back(report_); }
+  GuidedDenoiser(const GuidedDenoiser&) = delete;
+  GuidedDenoiser& operator=(const GuidedDenoiser&) = delete;
+
+  void begin(std::span<const PictureStart> starts, std::span<const PictureText> texts) {
+    Stopwatch watch;
+    starts_ = starts;
+    const auto rows = static_cast<std::int64_t>(rows_);
+    const TextPlan& plan = facts_.text;
+    NamedTensors values;
+    values["encoder_hidden_states"] = by_row(texts, {rows, plan.tokens(), plan.width()}, &TextStates::states);
+    values["encoder_attention_mask"] = by_row(texts, {rows, 1, 1, plan.tokens()}, &TextStates::mask);
+    if (plan.pooled_width() > 0) {
+      const Tensor pooled = by_row(texts, {rows, plan.pooled_width()}, &TextStates::pooled);
+      values["pooled_projections"] = values["text_embeds"] = pooled;
+    }
+    const auto height = static_cast<float>(s_.height), width = static_cast<float>(s_.width);
+    values["time_ids"] = same_in_rows({height, width, 0, 0, height, width});
+    values["resolution"] = same_in_rows({height, width});
+    values["aspect_ratio"] = same_in_rows({height / width});
+    values["guidance"] = Tensor::filled({rows}, static_cast<float>(s_.guidance * facts_.guidance_factor));
+    if (facts_.guidance_width > 0) {
+      values["timestep_cond"] = same_in_rows(weight_embedding(s_.guidance, facts_.guidance_width));
+    }
+    network_->fix(values, stage_.cancel);
+    report_.run += watch.lap();
+  }
+
+  // The guided output (h, w, c) of each picture, for latents that the sampler has scaled.
+  const std::vector<std::vector<float>>& operator()(std::span<const std::vector<float>> latents, double time) {
+    Stopwatch watch;
+    const auto rows = static_cast<std::int64_t>(rows_);
+    Tensor input = joined(latents);
+    if (facts_.packed) input = models::pack_latent(input);
+    const NamedTensors& out = network_->run(
+        {{facts_.latent_input, input},
+         {"timestep", Tensor::filled({rows}, static_cast<float>(time * facts_.time_factor))}},
+        stage_.cancel);
+    Tensor made = out.at("sample");
+    if (facts_.packed) made = models::unpack_latent(made, s_.latent.height, s_.latent.width);
+    guide_all(made);
+    report_.run += watch.lap();
+    return outputs_;
+  }
+
+ private:
+  // Rows of `of`, from the texts that each pass reads.
+  Tensor by_row(std::span<const PictureText> texts, const Shape& shape, std::vector<float> TextStates::*of) const {
+    Tensor made({DType::f32, shape});
+    auto to = made.mutable_as<float>();
+    for (std::size_t r = 0; r < rows_; ++r) {
+      const PictureText& text = texts[r % n_];
+      const std::vector<float>& from = (r < n_ ? text.prompt : text.negative)->*of;
+      check(from.size() * rows_ == made.as<float>().size(), "a text of the plan's size");
+      std::ranges::copy(from, to.subspan(r * from.size()).begin());
+    }
+    return made;
+  }
+
+  Tensor same_in_rows(const std::vector<float>& row) const {
+    Tensor made({DType::f32, {static_cast<std::int64_t>(rows_), static_cast<std::int64_t>(row.size())}});
+    for (std::size_t r = 0; r < rows_; ++r) {
+      std::ranges::copy(row, made.mutable_as<float>().subspan(r * row.size()).begin());
+    }
+    return made;
+  }
+
+  // Latents and, beside them, what the picture adds.
+  Tensor joined(std::span<const std::vector<float>> latents) const {
+    const auto own = static_cast<std::size_t>(s_.latent.channels);
+    const auto more = static_cast<std::size_t>(starts_.front().condition_channels), all = own + more;
+    Tensor made({DType::f32,
+                 {static_cast<std::int64_t>(rows_), s_.latent.height, s_.latent.width, static_cast<std::int64_t>(all)}});
+    const auto to = made.mutable_as<float>();
+    const std::size_t cells = s_.latent.cells();
+    for (std::size_t r = 0; r < rows_; ++r) {
+      const bool blind = s_.passes == 3 && r >= 2 * n_;
+      const std::vector<float>& latent = latents[r % n_];
+      const std::vector<float>& condition = starts_[r % n_].condition;
+      for (std::size_t i = 0; i < cells; ++i) {
+        const auto cell = to.subspan((r * cells + i) * all, all);
+        std::copy_n(latent.begin() + static_cast<std::ptrdiff_t>(i * own), own, cell.begin());
+        if (more > 0 && !blind) {
+          std::copy_n(condition.begin() + static_cast<std::ptrdiff_t>(i * more), more,
+                      cell.begin() + static_cast<std::ptrdiff_t>(own));
+        }
+      }
+    }
+    return made;
+  }
+
+  void guide_all(const Tensor& made) {
+    const auto own = static_cast<std::size_t>(s_.latent.channels);
+    const auto channels = static_cast<std::size_t>(made.shape().back());
+    // Twice as many: the second half is a variance that samplers do not use.
+    if (channels != own && channels != 2 * own) {
+      fail(ErrorKind::unsupported, "the denoiser gives {} channels for latents of {}", channels, own);
+    }
+    const auto values = made.as<float>();
+    const std::size_t cells = s_.latent.cells();
+    const auto row = [&](std::size_t r, std::vector<float>& to) {
+      to.resize(cells * own);
+      for (std::size_t i = 0; i < cells; ++i) {
+        std::ranges::copy(values.subspan((r * cells + i) * channels, own),
+                          to.begin() + static_cast<std::ptrdiff_t>(i * own));
+      }
+    };
+    outputs_.resize(n_);
+    for (std::size_t p = 0; p < n_; ++p) {
+      row(p, outputs_[p]);
+      if (s_.passes == 1) continue;
+      row(n_ + p, second_);
+      guide({.scale = s_.guidance}, outputs_[p], second_);
+      if (s_.passes == 2) continue;
+      // without + image guidance * (picture - without) + guidance * (both - picture)
+      row(2 * n_ + p, third_);
+      const double more = s_.image_guidance - 1;
+      for (std::size_t i = 0; i < second_.size(); ++i) {
+        outputs_[p][i] = static_cast<float>(outputs_[p][i] + more * (double{second_[i]} - third_[i]));
+      }
+    }
+  }
+
+  StageContext& stage_;
+  const PublishedSettings& s_;
+  const PublishedFacts& facts_;
+  std::size_t n_, rows_;
+  std::optional<Network> network_;
+  ComponentReport report_;
+  std::span<const PictureStart> starts_;
+  std::vector<std::vector<float>> outputs_;
+  std::vector<float> second_, third_;
+};
+
+// alpha * picture + sigma * noise, as the sampler's latents are at a level.
+std::vector<float> noised(const PictureStart& start, const NoiseLevel& level) {
+  std::vector<float> latent(start.picture.size());
+  for (std::size_t i = 0; i < latent.size(); ++i) {
+    latent[i] = static_cast<float>(level.alpha * start.picture[i] + level.sigma * start.noise[i]);
+  }
+  return latent;
+}
+
+std::vector<float> first_latent(const PictureStart& start, const PublishedSettings& s, const Sampler& sampler) {
+  if (s.from_picture) return noised(start, sampler.level(0));
+  std::vector<float> latent = start.noise;
+  for (float& v : latent) v = static_cast<float>(v * sampler.initial_scale());
+  return latent;
+}
+
+// Outside the mask the picture comes back, as noisy as the next call will take it.
+void blend(const PictureStart& start, const Sampler& sampler, int call, std::vector<float>& latent) {
+  const std::vector<float> known =
+      call + 1 < sampler.calls() ? noised(start, sampler.level(call + 1)) : start.picture;
+  const std::size_t channels = latent.size() / start.mask.size();
+  for (std::size_t i = 0; i < latent.size(); ++i) {
+    const float anew = start.mask[i / channels];
+    latent[i] = (1 - anew) * known[i] + anew * latent[i];
+  }
+}
+
+void run_pictures(GuidedDenoiser& denoiser, const PublishedSettings& s, std::span<const PictureStart> starts,
+                  std::span<std::vector<float>> latents, StageContext& stage, const std::function<void()>& on_call) {
+  std::vector<std::unique_ptr<Sampler>> samplers;
+  for (std::size_t p = 0; p < starts.size(); ++p) {
+    SamplerOptions o = s.scheduler.options;
+    o.seed = starts[p].seed;
+    o.noise = starts[p].sampler_noise;
+    samplers.push_back(make_sampler(s.scheduler.sampler, s.levels, o, s.latent.elements()));
+    latents[p] = first_latent(starts[p], s, *samplers[p]);
+  }
+  const Sampler& lead = *samplers.front();
+  std::vector<std::vector<float>> scaled(starts.size());
+  Stopwatch watch;
+  for (int i = 0; i < lead.calls(); ++i) {
+    if (stage.cancel != nullptr) stage.cancel->throw_if_cancelled();
+    for (std::size_t p = 0; p < starts.size(); ++p) {
+      scaled[p] = latents[p];
+      for (float& v : scaled[p]) v = static_cast<float>(v * lead.input_scale(i));
+    }
+    const auto& outputs = denoiser(scaled, lead.level(i).time);
+    for (std::size_t p = 0; p < starts.size(); ++p) {
+      samplers[p]->step(i, outputs[p], latents[p]);
+      if (s.blend) blend(starts[p], *samplers[p], i, latents[p]);
+    }
+    stage.result.calls.push_back(watch.lap());
+    if (on_call) on_call();
+  }
+}
+
+}  // namespace
+
+std::vector<std::vector<float>> denoise(StageContext& stage, const PublishedSettings& settings,
+                                        std::span<const PictureStart> starts, std::span<const PictureText> texts,
+                                        const std::function<void()>& on_call) {
+  std::vector<std::vector<float>> latents(starts.size());
+  const auto batch = static_cast<std::size_t>(settings.batch);
+  const std::size_t whole = starts.size() - starts.size() % batch;
+  const auto run = [&](std::size_t first, std::size_t last, std::size_t together) {
+    if (first == last) return;
+    GuidedDenoiser denoiser(stage, settings, together);
+    for (std::size_t at = first; at < last; at += together) {
+      denoiser.begin(starts.subspan(at, together), texts.subspan(at, together));
+      run_pictures(denoiser, settings, starts.subspan(at, together), std::span(latents).subspan(at, together), stage,
+                   on_call);
+    }
+  };
+  run(0, whole, batch);
+  run(whole, starts.size(), starts.size() - whole);
+  return latents;
+}
+
+}  // namespace thimble::diffusion

@@ -1,0 +1,46 @@
+// One network of a published model at work: graph, weights and program of one size, inputs and outputs by name.
+// Not here: which network (published_model.h), what its inputs mean (text_encoding.h, denoising.h).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "formats/diffusers/model_dir.h"
+#include "graph/executor.h"
+
+namespace thimble::diffusion {
+
+using NamedTensors = std::map<std::string, graph::Tensor>;
+
+class Network {
+ public:
+  // `steady`: inputs that stay as they are over many runs, set by fix(); what follows from them alone is computed there.
+  Network(const formats::DiffusersPart& part, const graph::Graph& graph, graph::Executor& executor,
+          graph::Precision precision, const std::set<std::string>& steady = {});
+
+  // Values for the steady inputs; those that the network does not have are passed over.
+  void fix(const NamedTensors& values, const CancelToken* cancel);
+  // Outputs in f32, valid until the next run. `unsupported` names an input that neither `values` nor fix() has.
+  const NamedTensors& run(const NamedTensors& values, const CancelToken* cancel);
+
+  graph::MemoryReport memory() const;
+
+ private:
+  struct Compiled {
+    std::unique_ptr<graph::Program> program;
+    std::vector<std::string> inputs, outputs;
+  };
+  Compiled compile(const graph::Graph& graph, const graph::Weights& stored, graph::Executor& executor,
+                   graph::Precision precision) const;
+  NamedTensors run(Compiled& c, const NamedTensors& values, const CancelToken* cancel) const;
+
+  std::string what_;
+  Compiled once_, rest_;  // once_ has no program where nothing is steady
+  NamedTensors fixed_, results_;
+};
+
+}  // namespace thimble::diffusion

@@ -1,0 +1,99 @@
+#include "diffusion/published/published_pipeline.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "diffusion/picture.h"
+#include "diffusion/published/denoising.h"
+#include "diffusion/published/network.h"
+#include "diffusion/published/stopwatch.h"
+#include "models/classes.h"
+
+namespace thimble::diffusion {
+namespace {
+
+// The prompts of all requests, each once, and which of them each request reads.
+struct Prompts {
+  std::vector<PromptText> texts;
+  std::vector<std::size_t> prompt, negative;  // by request; `negative` is empty when no pass reads one
+
+  std::size_t add(PromptText text) {
+    const auto it = std::ranges::find(texts, text);
+    if (it != texts.end()) return static_cast<std::size_t>(it - texts.begin());
+    texts.push_back(std::move(text));
+    return texts.size() - 1;
+  }
+};
+
+Prompts gather_prompts(const TextPlan& plan, std::span<const PublishedRequest> requests, bool negative) {
+  Prompts all;
+  for (const PublishedRequest& r : requests) {
+    all.prompt.push_back(all.add({.text = r.prompt}));
+    if (!negative) continue;
+    const bool zeros = !r.negative_prompt && plan.zero_negative;
+    // Without an instruction a negative prompt is read as any other.
+    all.negative.push_back(
+        all.add({.text = r.negative_prompt.value_or(""), .negative = !plan.instruction.empty(), .zeros = zeros}));
+  }
+  return all;
+}
+
+std::vector<media::Image> decode(StageContext& stage, const PublishedSettings& s,
+                                 std::span<const std::vector<float>> latents) {
+  const PublishedFacts& facts = stage.model.facts();
+  const formats::DiffusersPart& part = stage.model.part(facts.autoencoder);
+  Stopwatch watch;
+  Network network(part,
+                  models::build_network(part.class_name, models::Role::decoder, part.config,
+                                        {.height = s.latent.height, .width = s.latent.width}),
+                  stage.executor, stage.precision);
+  ComponentReport report{.part = part.name + " decoder", .load = watch.lap(), .memory = network.memory()};
+  const auto scale = static_cast<float>(facts.latent_scale), shift = static_cast<float>(facts.latent_shift);
+  std::vector<media::Image> images;
+  for (const std::vector<float>& one : latents) {
+    graph::Tensor latent({DType::f32, {1, s.latent.height, s.latent.width, s.latent.channels}});
+    std::ranges::transform(one, latent.mutable_as<float>().begin(), [&](float v) { return v / scale + shift; });
+    const NamedTensors& out = network.run({{"latent", latent}}, stage.cancel);
+    images.push_back(to_image(out.at("image").as<float>(), s.width, s.height, 3));
+  }
+  report.run = watch.lap();
+  stage.result.components.push_back(std::move(report));
+  return images;
+}
+
+}  // namespace
+
+PublishedResult PublishedPipeline::generate(std::span<const PublishedRequest> requests, const PublishedOptions& options,
+                                            const ProgressFn& progress, const CancelToken* cancel) {
+  const PublishedSettings s = settle(model_, requests, options);
+  PublishedResult result;
+  result.width = s.width;
+  result.height = s.height;
+  result.steps = s.steps;
+  result.guidance = s.guidance;
+  result.sampler = s.scheduler.sampler;
+  const int calls = make_sampler(s.scheduler.sampler, s.levels, s.scheduler.options, 1)->calls();
+
+  const Prompts prompts = gather_prompts(model_.facts().text, requests, s.negative);
+  std::vector<TokenizedPrompt> tokenized;
+  for (const PromptText& p : prompts.texts) tokenized.push_back(tokenize_prompt(model_, p, result.warnings));
+
+  StageContext stage{model_, executor_, options_.precision, cancel, result};
+  const std::vector<TextStates> states = encode_prompts(stage, tokenized);
+  std::vector<PictureText> texts;
+  for (std::size_t r = 0; r < requests.size(); ++r) {
+    texts.push_back({&states[prompts.prompt[r]], s.negative ? &states[prompts.negative[r]] : nullptr});
+  }
+  const std::vector<PictureStart> starts = prepare_starts(stage, requests, s);
+
+  const auto batch = static_cast<std::size_t>(s.batch);
+  const auto batches = static_cast<std::int64_t>((requests.size() + batch - 1) / batch);
+  std::int64_t done = 0;
+  std::function<void()> on_call;
+  if (progress) on_call = [&] { progress(++done, batches * calls, {}); };
+  const auto latents = denoise(stage, s, starts, texts, on_call);
+  result.images = decode(stage, s, latents);
+  return result;
+}
+
+}  // namespace thimble::diffusion

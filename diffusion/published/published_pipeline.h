@@ -1,0 +1,93 @@
+// Published models at work: text to picture, picture to picture, inpainting, editing by instruction. Text encoders, the
+// autoencoder's encoder, the denoiser and the decoder are compiled, used and released one after another, so that memory
+// peaks at the largest of them. Not here: our own model's pipeline (diffusion/pipeline.h), LoRA, tiles.
+//
+//   const auto model = PublishedModel::open("stable-diffusion-v1-5");
+//   PublishedPipeline pipeline(model, *executor, {.precision = graph::Precision::bf16});
+//   const auto made = pipeline.generate({{{.prompt = "a lighthouse", .seed = 7}}}, {.steps = 20});
+//
+// The same seed gives the same picture for any batch and number of other pictures in the call.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/progress.h"
+#include "diffusion/published/published_model.h"
+#include "graph/executor.h"
+#include "media/image.h"
+
+namespace thimble::diffusion {
+
+struct PublishedRequest {
+  std::string prompt;
+  std::optional<std::string> negative_prompt = {};  // bad_input where nothing would read it
+  std::uint64_t seed = 0;
+  // Picture to start from, to inpaint or to edit; resized to the size that is made. Empty: none.
+  media::Image image = {};
+  media::Image mask = {};         // inpainting: bright (>= 128) is painted anew
+  std::vector<float> noise = {};  // (h, w, latent channels) standard normals; replaces the seed's start
+};
+
+enum class NoiseGenerator {
+  thimble,  // base/rng.h
+  torch,    // PyTorch's CPU generator, in the order in which diffusers draws
+};
+
+// What is absent comes from the model's facts.
+struct PublishedOptions {
+  // Pixels. Absent: the native side, or with a picture its aspect at no more than the native area.
+  std::optional<int> width = {}, height = {};
+  std::optional<int> steps = {};
+  std::optional<std::string> sampler = {};   // a name of samplers()
+  std::optional<double> guidance = {};        // 0..1000; up to 1: none
+  std::optional<double> image_guidance = {};  // 0..1000; models that edit by instruction
+  std::optional<double> strength = {};        // (0, 1]: how far the picture is taken back into noise
+  double eta = 0;                             // 0..1, ddim
+  NoiseGenerator generator = NoiseGenerator::thimble;
+  int batch = 1;  // pictures that run together, 1..64
+};
+
+struct ComponentReport {
+  std::string part;  // "text_encoder", "vae encoder", "unet", "vae decoder"
+  double load = 0;   // seconds: mapping, packing, compiling
+  double run = 0;
+  graph::MemoryReport memory;
+};
+
+struct PublishedResult {
+  std::vector<media::Image> images;   // RGB, as the requests
+  std::vector<std::string> warnings;  // prompts that were cut, with the words that were left out
+  std::vector<ComponentReport> components;
+  std::vector<double> calls;  // seconds of each run of the denoiser, sampler included
+  int width = 0, height = 0, steps = 0;
+  double guidance = 0;
+  std::string sampler;
+};
+
+struct PublishedPipelineOptions {
+  graph::Precision precision = graph::Precision::f32;
+};
+
+class PublishedPipeline {
+ public:
+  // Both are kept by reference.
+  PublishedPipeline(const PublishedModel& model, graph::Executor& executor, const PublishedPipelineOptions& options = {})
+      : model_(model), executor_(executor), options_(options) {}
+
+  // `progress` counts runs of the denoiser over all pictures. Cancelling throws `cancelled`. What cannot be done is
+  // bad_input before anything is compiled.
+  PublishedResult generate(std::span<const PublishedRequest> requests, const PublishedOptions& options = {},
+                           const ProgressFn& progress = {}, const CancelToken* cancel = nullptr);
+
+ private:
+  const PublishedModel& model_;
+  graph::Executor& executor_;
+  PublishedPipelineOptions options_;
+};
+
+}  // namespace thimble::diffusion

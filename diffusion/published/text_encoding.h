@@ -1,0 +1,46 @@
+// Prompts to what the denoiser reads, by the model's text plan. Not here: the plan itself (text_plan.h).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "diffusion/published/published_pipeline.h"
+
+namespace thimble::diffusion {
+
+// What the stages of one call share.
+struct StageContext {
+  const PublishedModel& model;
+  graph::Executor& executor;
+  graph::Precision precision;
+  const CancelToken* cancel;
+  PublishedResult& result;
+};
+
+struct PromptText {
+  std::string text;
+  bool negative = false;  // without the plan's instruction
+  bool zeros = false;     // nothing is encoded
+  bool operator==(const PromptText&) const = default;
+};
+
+// A prompt as the encoders take it.
+struct TokenizedPrompt {
+  struct Row {
+    std::vector<std::int32_t> ids;
+    std::size_t length = 0;  // before the padding
+  };
+  bool zeros = false;
+  std::vector<Row> rows;  // one for each source of the plan
+};
+
+// bad_input for invalid UTF-8 and absurd lengths. `warnings` gains one line for each prompt that is cut.
+TokenizedPrompt tokenize_prompt(const PublishedModel& model, const PromptText& prompt,
+                                std::vector<std::string>& warnings);
+
+// Runs one encoder after another over all prompts.
+std::vector<TextStates> encode_prompts(StageContext& stage, std::span<const TokenizedPrompt> prompts);
+
+}  // namespace thimble::diffusion
