@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "graph/builder.h"
-#include "models/text_config.h"
+#include "models/foreign_config.h"
 
 namespace thimble::models {
 
@@ -98,19 +98,19 @@ Json to_json(const ClipTextConfig& c) {
 }
 
 ClipTextConfig clip_text_from_json(const Json& json) {
-  const TextConfigReader r(json, "CLIP text");
+  const ForeignConfig r(json, "CLIP text");
   ClipTextConfig c;
-  c.vocab_size = r.integer("vocab_size", 1, 1 << 22, c.vocab_size);
-  c.hidden_size = r.integer("hidden_size", 1, 1 << 14, c.hidden_size);
-  c.intermediate_size = r.integer("intermediate_size", 1, 1 << 16, c.intermediate_size);
-  c.num_hidden_layers = r.integer("num_hidden_layers", 1, 256, c.num_hidden_layers);
-  c.num_attention_heads = r.integer("num_attention_heads", 1, 256, c.num_attention_heads);
-  c.max_position_embeddings = r.integer("max_position_embeddings", 1, 1 << 14, c.max_position_embeddings);
-  c.projection_dim = r.integer("projection_dim", 1, 1 << 14, c.projection_dim);
+  c.vocab_size = r.integer("vocab_size", c.vocab_size, 1, 1 << 22);
+  c.hidden_size = r.integer("hidden_size", c.hidden_size, 1, 1 << 14);
+  c.intermediate_size = r.integer("intermediate_size", c.intermediate_size, 1, 1 << 16);
+  c.num_hidden_layers = r.integer("num_hidden_layers", c.num_hidden_layers, 1, 256);
+  c.num_attention_heads = r.integer("num_attention_heads", c.num_attention_heads, 1, 256);
+  c.max_position_embeddings = r.integer("max_position_embeddings", c.max_position_embeddings, 1, 1 << 14);
+  c.projection_dim = r.integer("projection_dim", c.projection_dim, 1, 1 << 14);
   c.hidden_act = r.text("hidden_act", c.hidden_act);
-  c.layer_norm_eps = r.number("layer_norm_eps", 0, 1, c.layer_norm_eps);
-  c.eos_token_id = r.integer("eos_token_id", 0, 1 << 22, c.eos_token_id);
-  c.clip_skip = r.integer("clip_skip", 0, c.num_hidden_layers - 1, 0);
+  c.layer_norm_eps = r.number("layer_norm_eps", c.layer_norm_eps, 0, 1);
+  c.eos_token_id = r.integer("eos_token_id", c.eos_token_id, 0, 1 << 22);
+  c.clip_skip = r.integer("clip_skip", 0, 0, c.num_hidden_layers - 1);
   if (c.hidden_act != "quick_gelu" && c.hidden_act != "gelu") {
     fail(ErrorKind::unsupported, "{}: the activation '{}' is not built; quick_gelu and gelu are", r.what(),
          c.hidden_act);

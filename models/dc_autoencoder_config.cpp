@@ -1,18 +1,18 @@
-#include "models/conv_config.h"
 #include "models/dc_autoencoder.h"
+#include "models/foreign_config.h"
 
 namespace thimble::models {
 namespace {
 
 using Config = DcAutoencoderConfig;
 
-Config::Activation activation_of(const DiffusersConfig& r, std::string_view key, const std::string& name) {
+Config::Activation activation_of(const ForeignConfig& r, std::string_view key, const std::string& name) {
   if (name == "silu" || name == "swish") return Config::Activation::silu;
   if (name == "relu") return Config::Activation::relu;
   r.unknown(key, name, "silu and relu");
 }
 
-std::vector<Config::Level> levels_of(const DiffusersConfig& r, const std::string& side, std::vector<int> layers) {
+std::vector<Config::Level> levels_of(const ForeignConfig& r, const std::string& side, std::vector<int> layers) {
   const auto channels = r.integers(side + "_block_out_channels", {128, 256, 512, 512, 1024, 1024}, 1, kMaxChannels);
   const std::size_t count = channels.size();
   layers = r.integers(side + "_layers_per_block", std::move(layers), 0, 64);
@@ -37,7 +37,7 @@ std::vector<Config::Level> levels_of(const DiffusersConfig& r, const std::string
 }
 
 // Every level changes the size by two, so that only the finest may be empty; the shortcuts deal out whole channels.
-void check_levels(const DiffusersConfig& r, const Config& c, const std::vector<Config::Level>& levels) {
+void check_levels(const ForeignConfig& r, const Config& c, const std::vector<Config::Level>& levels) {
   for (std::size_t i = 0; i < levels.size(); ++i) {
     const Config::Level& level = levels[i];
     if (level.layers == 0 && (i > 0 || levels.size() == 1)) r.bad("a level other than the finest has no layers");
@@ -55,7 +55,7 @@ void check_levels(const DiffusersConfig& r, const Config& c, const std::vector<C
 }  // namespace
 
 DcAutoencoderConfig dc_autoencoder_from_json(const Json& json) {
-  const DiffusersConfig r(json, "AutoencoderDC");
+  const ForeignConfig r(json, "AutoencoderDC");
   Config c;
   c.image_channels = r.integer("in_channels", 3, 1, 64);
   c.latent_channels = r.integer("latent_channels", 32, 1, 1024);

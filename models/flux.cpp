@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "graph/builder.h"
 #include "models/blocks_transformer.h"
-#include "models/published_transformer_config.h"
+#include "models/foreign_config.h"
 #include "models/rope.h"
 
 namespace thimble::models {
@@ -164,7 +164,7 @@ Json to_json(const FluxConfig& c) {
 }
 
 FluxConfig flux_from_json(const Json& json) {
-  const PublishedConfig r(json, kClass);
+  const ForeignConfig r(json, kClass);
   if (r.integer("patch_size", 1, 1, 1024) != 1) fail(ErrorKind::unsupported, "{}: patch_size must be 1", kClass);
   FluxConfig c;
   c.in_channels = r.integer("in_channels", 64, 1, 4096);

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "graph/builder.h"
-#include "models/text_config.h"
+#include "models/foreign_config.h"
 
 namespace thimble::models {
 
@@ -133,32 +133,32 @@ Json to_json(const GemmaTextConfig& c) {
 }
 
 GemmaTextConfig gemma_text_from_json(const Json& json) {
-  const TextConfigReader r(json, "Gemma 2");
+  const ForeignConfig r(json, "Gemma 2");
   GemmaTextConfig c;
-  c.vocab_size = r.integer("vocab_size", 1, 1 << 22, c.vocab_size);
-  c.hidden_size = r.integer("hidden_size", 1, 1 << 14, c.hidden_size);
-  c.intermediate_size = r.integer("intermediate_size", 1, 1 << 17, c.intermediate_size);
-  c.num_hidden_layers = r.integer("num_hidden_layers", 1, 256, c.num_hidden_layers);
-  c.num_attention_heads = r.integer("num_attention_heads", 1, 256, c.num_attention_heads);
-  c.num_key_value_heads = r.integer("num_key_value_heads", 1, 256, c.num_key_value_heads);
-  c.head_dim = r.integer("head_dim", 2, 1 << 12, c.head_dim);
-  c.max_position_embeddings = r.integer("max_position_embeddings", 1, 1 << 24, c.max_position_embeddings);
-  c.rms_norm_eps = r.number("rms_norm_eps", 0, 1, c.rms_norm_eps);
+  c.vocab_size = r.integer("vocab_size", c.vocab_size, 1, 1 << 22);
+  c.hidden_size = r.integer("hidden_size", c.hidden_size, 1, 1 << 14);
+  c.intermediate_size = r.integer("intermediate_size", c.intermediate_size, 1, 1 << 17);
+  c.num_hidden_layers = r.integer("num_hidden_layers", c.num_hidden_layers, 1, 256);
+  c.num_attention_heads = r.integer("num_attention_heads", c.num_attention_heads, 1, 256);
+  c.num_key_value_heads = r.integer("num_key_value_heads", c.num_key_value_heads, 1, 256);
+  c.head_dim = r.integer("head_dim", c.head_dim, 2, 1 << 12);
+  c.max_position_embeddings = r.integer("max_position_embeddings", c.max_position_embeddings, 1, 1 << 24);
+  c.rms_norm_eps = r.number("rms_norm_eps", c.rms_norm_eps, 0, 1);
   // Newer files keep the base of the rotation in an object of its own.
   if (const Json* rope = r.find("rope_parameters")) {
-    const TextConfigReader parameters(*rope, "Gemma 2 rope_parameters");
+    const ForeignConfig parameters(*rope, "Gemma 2 rope_parameters");
     if (const std::string type = parameters.text("rope_type", "default"); type != "default") {
       fail(ErrorKind::unsupported, "{}: rotary positions of the type '{}' are not built", r.what(), type);
     }
-    c.rope_theta = parameters.number("rope_theta", 1, 1e9, c.rope_theta);
+    c.rope_theta = parameters.number("rope_theta", c.rope_theta, 1, 1e9);
   }
-  c.rope_theta = r.number("rope_theta", 1, 1e9, c.rope_theta);
-  c.attention_bias = r.boolean("attention_bias", false);
-  c.query_pre_attn_scalar = r.number("query_pre_attn_scalar", 1e-3, 1e6, c.query_pre_attn_scalar);
+  c.rope_theta = r.number("rope_theta", c.rope_theta, 1, 1e9);
+  c.attention_bias = r.flag("attention_bias", false);
+  c.query_pre_attn_scalar = r.number("query_pre_attn_scalar", c.query_pre_attn_scalar, 1e-3, 1e6);
   // Here null is not the default but no squashing.
   const bool capped = !json.contains("attn_logit_softcapping") || r.find("attn_logit_softcapping") != nullptr;
-  c.attn_logit_softcapping = capped ? r.number("attn_logit_softcapping", 0, 1e6, c.attn_logit_softcapping) : 0;
-  c.sliding_window = r.integer("sliding_window", 1, 1 << 24, c.sliding_window);
+  c.attn_logit_softcapping = capped ? r.number("attn_logit_softcapping", c.attn_logit_softcapping, 0, 1e6) : 0;
+  c.sliding_window = r.integer("sliding_window", c.sliding_window, 1, 1 << 24);
   for (const std::string& type : r.texts("layer_types")) {
     if (type != "sliding_attention" && type != "full_attention") {
       fail(ErrorKind::unsupported, "{}: layers of the type '{}' are not built", r.what(), type);
@@ -171,7 +171,7 @@ GemmaTextConfig gemma_text_from_json(const Json& json) {
   }
   // Early files say "gelu" under the older key and mean the tanh approximation.
   const std::string act = r.text("hidden_activation", "gelu_pytorch_tanh");
-  if (act != "gelu_pytorch_tanh" || r.boolean("use_bidirectional_attention", false)) {
+  if (act != "gelu_pytorch_tanh" || r.flag("use_bidirectional_attention", false)) {
     fail(ErrorKind::unsupported, "{}: only causal layers with gelu_pytorch_tanh are built", r.what());
   }
   if (c.num_attention_heads % c.num_key_value_heads != 0 || c.head_dim % 2 != 0) {

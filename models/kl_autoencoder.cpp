@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "graph/builder.h"
 #include "models/blocks_conv.h"
-#include "models/conv_config.h"
+#include "models/foreign_config.h"
 
 namespace thimble::models {
 
@@ -86,7 +86,7 @@ graph::Graph build_kl_decoder(const KlAutoencoderConfig& c, const BuildSize& siz
 }
 
 KlAutoencoderConfig kl_autoencoder_from_json(const Json& json) {
-  const DiffusersConfig r(json, "AutoencoderKL");
+  const ForeignConfig r(json, "AutoencoderKL");
   r.must_be("act_fn", "silu");
   KlAutoencoderConfig c;
   c.in_channels = r.integer("in_channels", 3, 1, 64);

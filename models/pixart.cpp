@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 #include "models/blocks_transformer.h"
+#include "models/foreign_config.h"
 #include "models/positions.h"
-#include "models/published_transformer_config.h"
 
 namespace thimble::models {
 
@@ -134,11 +134,11 @@ Json to_json(const PixArtConfig& c) {
 }
 
 PixArtConfig pixart_from_json(const Json& json) {
-  const PublishedConfig r(json, kClass);
-  r.only("activation_fn", "gelu-approximate");
-  r.only("norm_type", "ada_norm_single");
-  r.only("attention_type", "default");
-  r.only_flag("norm_elementwise_affine", false);
+  const ForeignConfig r(json, kClass);
+  r.must_be("activation_fn", "gelu-approximate");
+  r.must_be("norm_type", "ada_norm_single");
+  r.must_be("attention_type", "default");
+  r.must_be("norm_elementwise_affine", false);
   PixArtConfig c;
   c.heads = r.integer("num_attention_heads", 16, 1, 256);
   c.head_dim = r.integer("attention_head_dim", 72, 1, 512);

@@ -3,8 +3,8 @@
 #include "base/error.h"
 #include "graph/builder.h"
 #include "models/blocks_transformer.h"
+#include "models/foreign_config.h"
 #include "models/positions.h"
-#include "models/published_transformer_config.h"
 
 namespace thimble::models {
 
@@ -153,8 +153,8 @@ Json to_json(const SanaConfig& c) {
 }
 
 SanaConfig sana_from_json(const Json& json) {
-  const PublishedConfig r(json, kClass);
-  r.only("qk_norm", "rms_norm_across_heads");
+  const ForeignConfig r(json, kClass);
+  r.must_be("qk_norm", "rms_norm_across_heads");
   SanaConfig c;
   c.in_channels = r.integer("in_channels", 32, 1, 1024);
   c.out_channels = r.integer("out_channels", c.in_channels, 1, 1024);

@@ -5,8 +5,8 @@
 #include "base/error.h"
 #include "graph/builder.h"
 #include "models/blocks_transformer.h"
+#include "models/foreign_config.h"
 #include "models/positions.h"
-#include "models/published_transformer_config.h"
 
 namespace thimble::models {
 
@@ -115,8 +115,8 @@ Json to_json(const Sd3Config& c) {
 }
 
 Sd3Config sd3_from_json(const Json& json) {
-  const PublishedConfig r(json, kClass);
-  r.only("qk_norm", "rms_norm");
+  const ForeignConfig r(json, kClass);
+  r.must_be("qk_norm", "rms_norm");
   Sd3Config c;
   c.in_channels = r.integer("in_channels", 16, 1, 1024);
   c.out_channels =
@@ -129,7 +129,7 @@ Sd3Config sd3_from_json(const Json& json) {
   c.sample_size = r.integer("sample_size", 128, 1, 4096);
   c.patch_size = r.integer("patch_size", 2, 1, 16);
   c.position_side = r.integer("pos_embed_max_size", 96, 1, 4096);
-  c.dual_layers = r.integers("dual_attention_layers", {}, 0, 255);
+  c.dual_layers = r.indices("dual_attention_layers", 0, 255);
   c.qk_norm = r.has("qk_norm");
   const int text = r.integer("caption_projection_dim", 1152, 1, 1 << 16);
   if (text != c.width()) {

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "graph/builder.h"
-#include "models/text_config.h"
+#include "models/foreign_config.h"
 
 namespace thimble::models {
 
@@ -101,19 +101,19 @@ Json to_json(const T5TextConfig& c) {
 }
 
 T5TextConfig t5_text_from_json(const Json& json) {
-  const TextConfigReader r(json, "T5 text");
+  const ForeignConfig r(json, "T5 text");
   T5TextConfig c;
-  c.vocab_size = r.integer("vocab_size", 1, 1 << 22, c.vocab_size);
-  c.d_model = r.integer("d_model", 1, 1 << 14, c.d_model);
-  c.d_kv = r.integer("d_kv", 1, 1 << 12, c.d_kv);
-  c.d_ff = r.integer("d_ff", 1, 1 << 17, c.d_ff);
-  c.num_layers = r.integer("num_layers", 1, 256, c.num_layers);
-  c.num_heads = r.integer("num_heads", 1, 256, c.num_heads);
+  c.vocab_size = r.integer("vocab_size", c.vocab_size, 1, 1 << 22);
+  c.d_model = r.integer("d_model", c.d_model, 1, 1 << 14);
+  c.d_kv = r.integer("d_kv", c.d_kv, 1, 1 << 12);
+  c.d_ff = r.integer("d_ff", c.d_ff, 1, 1 << 17);
+  c.num_layers = r.integer("num_layers", c.num_layers, 1, 256);
+  c.num_heads = r.integer("num_heads", c.num_heads, 1, 256);
   c.relative_attention_num_buckets =
-      r.integer("relative_attention_num_buckets", 4, 4096, c.relative_attention_num_buckets);
+      r.integer("relative_attention_num_buckets", c.relative_attention_num_buckets, 4, 4096);
   c.relative_attention_max_distance =
-      r.integer("relative_attention_max_distance", 1, 1 << 20, c.relative_attention_max_distance);
-  c.layer_norm_epsilon = r.number("layer_norm_epsilon", 0, 1, c.layer_norm_epsilon);
+      r.integer("relative_attention_max_distance", c.relative_attention_max_distance, 1, 1 << 20);
+  c.layer_norm_epsilon = r.number("layer_norm_epsilon", c.layer_norm_epsilon, 0, 1);
   c.feed_forward_proj = r.text("feed_forward_proj", c.feed_forward_proj);
   if (c.feed_forward_proj != "relu" && c.feed_forward_proj != "gated-gelu") {
     fail(ErrorKind::unsupported, "{}: the feed-forward layer '{}' is not built; relu and gated-gelu are", r.what(),

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "graph/builder.h"
 #include "models/blocks_conv.h"
-#include "models/conv_config.h"
+#include "models/foreign_config.h"
 
 namespace thimble::models {
 
@@ -75,7 +75,7 @@ graph::Graph build_tiny_decoder(const TinyAutoencoderConfig& c, const BuildSize&
 }
 
 TinyAutoencoderConfig tiny_autoencoder_from_json(const Json& json) {
-  const DiffusersConfig r(json, "AutoencoderTiny");
+  const ForeignConfig r(json, "AutoencoderTiny");
   r.must_be("act_fn", "relu");
   r.must_be("upsample_fn", "nearest");
   r.must_be("upsampling_scaling_factor", 2);

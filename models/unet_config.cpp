@@ -1,13 +1,13 @@
 #include "base/error.h"
-#include "models/conv_config.h"
+#include "models/foreign_config.h"
 #include "models/unet.h"
 
 namespace thimble::models {
 namespace {
 
 // Which levels attend to the text, by the names of their blocks.
-std::vector<bool> attention_of(const DiffusersConfig& r, std::string_view key, std::size_t levels,
-                               std::string_view with, std::string_view without, std::size_t plain_level) {
+std::vector<bool> attention_of(const ForeignConfig& r, std::string_view key, std::size_t levels, std::string_view with,
+                               std::string_view without, std::size_t plain_level) {
   std::vector<bool> out(levels, true);
   if (!r.has(key)) {
     out[plain_level] = false;
@@ -21,7 +21,7 @@ std::vector<bool> attention_of(const DiffusersConfig& r, std::string_view key, s
   return out;
 }
 
-UnetConfig::Mid mid_of(const DiffusersConfig& r, const Json& json) {
+UnetConfig::Mid mid_of(const ForeignConfig& r, const Json& json) {
   if (json.contains("mid_block_type") && json["mid_block_type"].is_null()) return UnetConfig::Mid::none;
   const std::string name = r.text("mid_block_type", "UNetMidBlock2DCrossAttn");
   if (name == "UNetMidBlock2DCrossAttn") return UnetConfig::Mid::attention;
@@ -30,7 +30,7 @@ UnetConfig::Mid mid_of(const DiffusersConfig& r, const Json& json) {
 }
 
 // Settings of other networks that share the class.
-void refuse_others(const DiffusersConfig& r, const Json& json) {
+void refuse_others(const ForeignConfig& r, const Json& json) {
   for (const char* key : {"reverse_transformer_layers_per_block", "encoder_hid_dim", "encoder_hid_dim_type",
                           "num_attention_heads", "class_embed_type", "num_class_embeds", "time_embedding_dim",
                           "time_embedding_act_fn", "timestep_post_act", "cross_attention_norm"}) {
@@ -55,7 +55,7 @@ void refuse_others(const DiffusersConfig& r, const Json& json) {
 }  // namespace
 
 UnetConfig unet_from_json(const Json& json) {
-  const DiffusersConfig r(json, "UNet2DConditionModel");
+  const ForeignConfig r(json, "UNet2DConditionModel");
   refuse_others(r, json);
   UnetConfig c;
   c.in_channels = r.integer("in_channels", 4, 1, 1024);

@@ -3,12 +3,12 @@
 #include <array>
 
 #include "base/error.h"
-#include "models/published_transformer_config.h"
+#include "models/foreign_config.h"
 
 namespace thimble::diffusion {
 namespace {
 
-using models::PublishedConfig;
+using models::ForeignConfig;
 
 // What is left out of a config means another value in each class.
 struct ClassRow {
@@ -36,24 +36,24 @@ const ClassRow& row_of(std::string_view name) {
   fail(ErrorKind::unsupported, "there is no sampler for the scheduler class '{}'; there are {}", name, known);
 }
 
-void refuse_variants(const PublishedConfig& r, const ClassRow& row) {
+void refuse_variants(const ForeignConfig& r, const ClassRow& row) {
   for (const auto key :
        {"use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas", "rescale_betas_zero_snr",
         "thresholding", "use_dynamic_shifting", "invert_sigmas", "stochastic_sampling"}) {
-    r.only_flag(key, false);
+    r.must_be(key, false);
   }
   if (r.has("trained_betas") || r.has("shift_terminal")) {
     fail(ErrorKind::unsupported, "{}: trained betas and a shifted end are not supported", row.name);
   }
   if (row.sampler == "dpmpp") {
     if (r.integer("solver_order", 2, 1, 3) != 2) fail(ErrorKind::unsupported, "{}: only order 2 is there", row.name);
-    r.only("algorithm_type", "dpmsolver++");
-    r.only("solver_type", "midpoint");
+    r.must_be("algorithm_type", "dpmsolver++");
+    r.must_be("solver_type", "midpoint");
   }
-  if (row.sampler == "dpmpp" || row.grid == Grid::euler) r.only("final_sigmas_type", "zero");
+  if (row.sampler == "dpmpp" || row.grid == Grid::euler) r.must_be("final_sigmas_type", "zero");
   if (row.grid == Grid::euler) {
-    r.only("interpolation_type", "linear");
-    r.only("timestep_type", "discrete");
+    r.must_be("interpolation_type", "linear");
+    r.must_be("timestep_type", "discrete");
   }
   const bool whole_start = row.sampler == "pndm" && !r.flag("skip_prk_steps", false);
   const bool clips =
@@ -62,7 +62,7 @@ void refuse_variants(const PublishedConfig& r, const ClassRow& row) {
   if (clips) fail(ErrorKind::unsupported, "{}: clipping to a range is not there (clip_sample)", row.name);
 }
 
-ScheduleKind kind_of(const PublishedConfig& r, bool lcm) {
+ScheduleKind kind_of(const ForeignConfig& r, bool lcm) {
   const std::string name = r.text("beta_schedule", lcm ? "scaled_linear" : "linear");
   if (name == "squaredcos_cap_v2") return ScheduleKind::cosine;
   if (name == "linear") return ScheduleKind::linear;
@@ -115,7 +115,7 @@ constexpr std::array kFamilies{
 }  // namespace
 
 PublishedScheduler scheduler_from_json(const Json& config, std::string_view class_name) {
-  const PublishedConfig r(config, "scheduler");
+  const auto r = ForeignConfig::of_any_class(config, "scheduler config");
   const std::string name = class_name.empty() ? r.text("_class_name", "") : std::string(class_name);
   const ClassRow& row = row_of(name);
   refuse_variants(r, row);
@@ -133,7 +133,7 @@ PublishedScheduler scheduler_from_json(const Json& config, std::string_view clas
     s.kind = ScheduleKind::flow;
     s.shift = r.number(row.grid == Grid::flow_match ? "shift" : "flow_shift", 1, 1e-3, 1e3);
     s.time_scale = s.train_steps;
-    if (row.grid == Grid::dpm_solver) r.only("prediction_type", "flow_prediction");
+    if (row.grid == Grid::dpm_solver) r.must_be("prediction_type", "flow_prediction");
     p.options.prediction = Prediction::flow;
     return p;
   }
@@ -141,7 +141,7 @@ PublishedScheduler scheduler_from_json(const Json& config, std::string_view clas
   s.kind = kind_of(r, lcm);
   s.beta_start = r.number("beta_start", lcm ? 0.00085 : 1e-4, 1e-9, 1);
   s.beta_end = r.number("beta_end", lcm ? 0.012 : 0.02, 1e-9, 1);
-  s.spacing = spacing_from_string(r.text("timestep_spacing", to_string(row.spacing)));
+  s.spacing = spacing_from_string(r.text("timestep_spacing", std::string(to_string(row.spacing))));
   s.steps_offset = r.integer("steps_offset", 0, 0, 1);
   s.final_alpha_one = r.flag("set_alpha_to_one", row.final_alpha_one);
   s.distilled_steps = r.integer("original_inference_steps", 50, 1, s.train_steps);
