@@ -66,6 +66,52 @@ __attribute__((target("avx512f,avx512bf16"))) float dot_avx512() {
   return sum;
 }
 
+__attribute__((target("avx2"))) float dot_i8_avx2() {
+  __m256i acc[kChains];
+  for (auto& a : acc) a = _mm256_setzero_si256();
+  const __m256i ones = _mm256_set1_epi16(1);
+  __m256i x = _mm256_set1_epi32(0x01020304);
+  const __m256i y = _mm256_set1_epi32(0x04030201);
+  for (std::int64_t i = 0; i < kSteps; ++i) {
+#pragma GCC unroll 12
+    for (auto& a : acc) {
+      __asm__("" : "+x"(x));  // the product is the same every time, and must be computed every time
+      a = _mm256_add_epi32(a, _mm256_madd_epi16(_mm256_maddubs_epi16(x, y), ones));
+    }
+  }
+  __m256i sum = acc[0];
+  for (auto& a : acc) sum = _mm256_xor_si256(sum, a);
+  return static_cast<float>(_mm256_extract_epi32(sum, 0));
+}
+
+__attribute__((target("avxvnni"))) float dot_i8_avx_vnni() {
+  __m256i acc[kChains];
+  for (auto& a : acc) a = _mm256_setzero_si256();
+  const __m256i x = _mm256_set1_epi32(0x01020304), y = _mm256_set1_epi32(0x04030201);
+  for (std::int64_t i = 0; i < kSteps; ++i) {
+#pragma GCC unroll 12
+    for (auto& a : acc) a = _mm256_dpbusd_avx_epi32(a, x, y);
+  }
+  __m256i sum = acc[0];
+  for (auto& a : acc) sum = _mm256_xor_si256(sum, a);
+  return static_cast<float>(_mm256_extract_epi32(sum, 0));
+}
+
+__attribute__((target("avx512f,avx512vnni"))) float dot_i8_avx512_vnni() {
+  __m512i acc[kChains];
+  for (auto& a : acc) a = _mm512_setzero_si512();
+  const __m512i x = _mm512_set1_epi32(0x01020304), y = _mm512_set1_epi32(0x04030201);
+  for (std::int64_t i = 0; i < kSteps; ++i) {
+#pragma GCC unroll 12
+    for (auto& a : acc) a = _mm512_dpbusd_epi32(a, x, y);
+  }
+  __m512i sum = acc[0];
+  for (auto& a : acc) sum = _mm512_xor_si512(sum, a);
+  int lanes[16];
+  _mm512_storeu_si512(lanes, sum);
+  return static_cast<float>(lanes[0]);
+}
+
 // In static storage, because the intrinsic does not say that it reads all 64 bytes.
 struct alignas(64) TileConfig {
   std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
@@ -86,6 +132,23 @@ __attribute__((target("amx-tile,amx-bf16"))) float dot_amx() {
     _tile_dpbf16ps(3, 6, 7);
     _tile_dpbf16ps(4, 6, 7);
     _tile_dpbf16ps(5, 6, 7);
+  }
+  _tile_release();
+  return 0;
+}
+
+__attribute__((target("amx-tile,amx-int8"))) float dot_i8_amx() {
+  __asm__ volatile("" : : "r"(&kTileConfig) : "memory");
+  _tile_loadconfig(&kTileConfig);
+  _tile_zero(6);
+  _tile_zero(7);
+  for (std::int64_t i = 0; i < kSteps / 4; ++i) {
+    _tile_dpbssd(0, 6, 7);
+    _tile_dpbssd(1, 6, 7);
+    _tile_dpbssd(2, 6, 7);
+    _tile_dpbssd(3, 6, 7);
+    _tile_dpbssd(4, 6, 7);
+    _tile_dpbssd(5, 6, 7);
   }
   _tile_release();
   return 0;
@@ -161,6 +224,11 @@ Peaks measure_peaks(ThreadPool& pool) {
   if (info.avx2) peaks.fma_f32 = rate(pool, fma_avx2, steps * kChains * 8 * 2);
   if (info.avx512) peaks.fma_f32 = std::max(peaks.fma_f32, rate(pool, fma_avx512, steps * kChains * 16 * 2));
   if (info.avx512_bf16) peaks.dot_bf16 = rate(pool, dot_avx512, steps * kChains * 32 * 2);
+  const double bytes = steps * kChains * 32 * 2;  // of 256 bits
+  if (info.avx2) peaks.i8_avx2 = rate(pool, dot_i8_avx2, bytes);
+  if (info.avx_vnni) peaks.i8_avx_vnni = rate(pool, dot_i8_avx_vnni, bytes);
+  if (info.avx512_vnni) peaks.i8_avx512_vnni = rate(pool, dot_i8_avx512_vnni, 2 * bytes);
+  if (info.amx_int8) peaks.i8_amx = rate(pool, dot_i8_amx, steps / 4 * 6 * 16 * 16 * 64 * 2);
   if (info.amx_bf16) peaks.amx_bf16 = rate(pool, dot_amx, steps / 4 * 6 * 16 * 16 * 32 * 2);
 #elif defined(__aarch64__)
   peaks.fma_f32 = rate(pool, fma_neon, steps * 2 * kChains * 4 * 2);

@@ -11,6 +11,9 @@ struct Peaks {
   double fma_f32 = 0;   // GFLOP/s of the widest f32 fused multiply-add
   double dot_bf16 = 0;  // GFLOP/s of AVX512-BF16 dot products
   double amx_bf16 = 0;  // GFLOP/s of AMX tile products
+  // GOP/s of exact sums of products of bytes: vpmaddubsw, vpmaddwd and vpaddd; dot products of four in 256 and in 512
+  // bits; tile products.
+  double i8_avx2 = 0, i8_avx_vnni = 0, i8_avx512_vnni = 0, i8_amx = 0;
   double read_gbs = 0;  // GB/s of reading 256 MiB a thread
 };
 

@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
   CLI::App app{"Thimble: pictures from text on this device, and the workbench behind it.", "thimble"};
   app.set_help_all_flag("--help-all", "help of every command");
   cli::add_generate_command(app);
+  cli::add_edit_command(app);
   cli::add_show_command(app);
   cli::add_models_command(app);
   cli::add_bench_command(app);
@@ -61,11 +62,12 @@ int main(int argc, char** argv) {
   cli::add_data_command(app);
   cli::add_train_command(app);
   cli::add_evaluate_command(app);
+  cli::add_gauge_command(app);
 #endif
   app.footer(
       "Example:  thimble generate \"a smiling cat with sunglasses\" -o cat.png\n"
       "`thimble COMMAND --help` explains a command. The launcher ./thimble also knows the workbench's commands\n"
-      "(data, train, evaluate): it builds that side at first use.");
+      "(data, train, evaluate, gauge): it builds that side at first use.");
   if (argc < 2) return std::fputs(app.help().c_str(), stdout), 0;
 
   try {

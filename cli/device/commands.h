@@ -7,6 +7,7 @@
 namespace thimble::cli {
 
 void add_generate_command(CLI::App& app);
+void add_edit_command(CLI::App& app);
 void add_show_command(CLI::App& app);
 void add_models_command(CLI::App& app);
 void add_bench_command(CLI::App& app);

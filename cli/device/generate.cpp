@@ -12,6 +12,7 @@
 #include "base/progress.h"
 #include "cli/device/commands.h"
 #include "cli/device/output.h"
+#include "cli/device/published.h"
 #include "cli/device/run_options.h"
 #include "diffusion/prompt.h"
 #include "text/utf8.h"
@@ -30,6 +31,7 @@ struct Arguments {
   std::uint64_t seed = 1;
   int count = 1;
   diffusion::GenerateOptions generate;
+  PublishedExtras published;
   bool json = false;
 };
 
@@ -81,6 +83,21 @@ void generate(Arguments& a) {
   check_prompt(a.prompt);
   if (a.count < 1 || a.count > 256)
     fail(ErrorKind::bad_input, "between 1 and 256 pictures are possible, {} were asked", a.count);
+  if (is_published(a.run.model)) {
+    return generate_published({.run = a.run,
+                               .output = a.output,
+                               .prompt = a.prompt,
+                               .seed = a.seed,
+                               .count = a.count,
+                               .batch = a.generate.batch,
+                               .steps = a.generate.steps,
+                               .guidance = a.generate.guidance,
+                               .sampler = a.generate.sampler,
+                               .eta = a.generate.eta,
+                               .json = a.json,
+                               .extras = a.published});
+  }
+  refuse_published_options(a.published);
   const OutputPlan output = plan_output(a.output, a.count);  // refuses what cannot be written before work starts
 
   api::Engine engine(a.run.engine());
@@ -134,14 +151,18 @@ void add_generate_command(CLI::App& app) {
   c->add_flag("--transparent", a->output.transparent,
               "keep transparency (the default, except for .jpg, which has none)")
       ->excludes(background);
-  c->add_option("--model", a->run.model, "model file (default: $THIMBLE_MODEL, else the one that comes with Thimble)");
+  c->add_option(
+      "--model", a->run.model,
+      "model file, diffusers directory or checkpoint (default: $THIMBLE_MODEL, else the one that comes with Thimble)");
+  add_published_options(*c, a->published);
   add_run_options(*c, a->run);
   c->add_flag("--json", a->json, "print settings, timings (seconds) and memory (bytes) as JSON");
   c->footer(
       "Examples:\n"
       "  thimble generate \"smiling face with sunglasses\" -o face.png\n"
       "  thimble generate \"a red heart\" -o hearts.png --count 9 --grid --background white\n"
-      "  thimble generate \"a blue cat\" -o cat.webp --seed 7 --steps 20 --guidance 4 --json");
+      "  thimble generate \"a blue cat\" -o cat.webp --seed 7 --steps 20 --guidance 4 --json\n"
+      "  thimble generate \"a lighthouse\" -o l.png --model stable-diffusion-v1-5/ --negative \"blurry\" --width 768");
   c->callback([a] { generate(*a); });
 }
 

@@ -9,5 +9,6 @@ namespace thimble::cli {
 void add_data_command(CLI::App& app);
 void add_train_command(CLI::App& app);
 void add_evaluate_command(CLI::App& app);
+void add_gauge_command(CLI::App& app);
 
 }  // namespace thimble::cli

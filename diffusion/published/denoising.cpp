@@ -9,6 +9,7 @@
 #include "diffusion/guidance.h"
 #include "diffusion/published/network.h"
 #include "diffusion/published/stopwatch.h"
+#include "diffusion/published/trig_flow.h"
 #include "models/classes.h"
 #include "models/flux.h"
 
@@ -19,8 +20,14 @@ using graph::Shape;
 using graph::Tensor;
 
 // Inputs that stay as they are over all steps of a picture.
-const std::set<std::string> kSteady = {"encoder_hidden_states", "encoder_attention_mask", "pooled_projections",
-                                       "text_embeds", "time_ids", "resolution", "aspect_ratio", "guidance",
+const std::set<std::string> kSteady = {"encoder_hidden_states",
+                                       "encoder_attention_mask",
+                                       "pooled_projections",
+                                       "text_embeds",
+                                       "time_ids",
+                                       "resolution",
+                                       "aspect_ratio",
+                                       "guidance",
                                        "timestep_cond"};
 
 // The guidance weight as latent consistency models read it: sines, then cosines.
@@ -41,7 +48,10 @@ std::vector<float> weight_embedding(double guidance, int width) {
 class GuidedDenoiser {
  public:
   GuidedDenoiser(StageContext& stage, const PublishedSettings& settings, std::size_t pictures)
-      : stage_(stage), s_(settings), facts_(stage.model.facts()), n_(pictures),
+      : stage_(stage),
+        s_(settings),
+        facts_(stage.model.facts()),
+        n_(pictures),
         rows_(pictures * static_cast<std::size_t>(settings.passes)) {
     Stopwatch watch;
     const formats::DiffusersPart& part = stage.model.part(facts_.denoiser);
@@ -87,10 +97,10 @@ class GuidedDenoiser {
     const auto rows = static_cast<std::int64_t>(rows_);
     Tensor input = joined(latents);
     if (facts_.packed) input = models::pack_latent(input);
-    const NamedTensors& out = network_->run(
-        {{facts_.latent_input, input},
-         {"timestep", Tensor::filled({rows}, static_cast<float>(time * facts_.time_factor))}},
-        stage_.cancel);
+    const NamedTensors& out =
+        network_->run({{facts_.latent_input, input},
+                       {"timestep", Tensor::filled({rows}, static_cast<float>(time * facts_.time_factor))}},
+                      stage_.cancel);
     Tensor made = out.at("sample");
     if (facts_.packed) made = models::unpack_latent(made, s_.latent.height, s_.latent.width);
     guide_all(made);
@@ -124,8 +134,9 @@ class GuidedDenoiser {
   Tensor joined(std::span<const std::vector<float>> latents) const {
     const auto own = static_cast<std::size_t>(s_.latent.channels);
     const auto more = static_cast<std::size_t>(starts_.front().condition_channels), all = own + more;
-    Tensor made({DType::f32,
-                 {static_cast<std::int64_t>(rows_), s_.latent.height, s_.latent.width, static_cast<std::int64_t>(all)}});
+    Tensor made(
+        {DType::f32,
+         {static_cast<std::int64_t>(rows_), s_.latent.height, s_.latent.width, static_cast<std::int64_t>(all)}});
     const auto to = made.mutable_as<float>();
     const std::size_t cells = s_.latent.cells();
     for (std::size_t r = 0; r < rows_; ++r) {
@@ -205,8 +216,7 @@ std::vector<float> first_latent(const PictureStart& start, const PublishedSettin
 
 // Outside the mask the picture comes back, as noisy as the next call will take it.
 void blend(const PictureStart& start, const Sampler& sampler, int call, std::vector<float>& latent) {
-  const std::vector<float> known =
-      call + 1 < sampler.calls() ? noised(start, sampler.level(call + 1)) : start.picture;
+  const std::vector<float> known = call + 1 < sampler.calls() ? noised(start, sampler.level(call + 1)) : start.picture;
   const std::size_t channels = latent.size() / start.mask.size();
   for (std::size_t i = 0; i < latent.size(); ++i) {
     const float anew = start.mask[i / channels];
@@ -221,7 +231,7 @@ void run_pictures(GuidedDenoiser& denoiser, const PublishedSettings& s, std::spa
     SamplerOptions o = s.scheduler.options;
     o.seed = starts[p].seed;
     o.noise = starts[p].sampler_noise;
-    samplers.push_back(make_sampler(s.scheduler.sampler, s.levels, o, s.latent.elements()));
+    samplers.push_back(make_published_sampler(s.scheduler, s.levels, o, s.latent.elements()));
     latents[p] = first_latent(starts[p], s, *samplers[p]);
   }
   const Sampler& lead = *samplers.front();

@@ -26,8 +26,7 @@ struct Posterior {
 
 class PictureEncoder {
  public:
-  PictureEncoder(StageContext& stage, const PublishedSettings& settings)
-      : stage_(stage), settings_(settings) {}
+  PictureEncoder(StageContext& stage, const PublishedSettings& settings) : stage_(stage), settings_(settings) {}
 
   ~PictureEncoder() {
     if (network_) stage_.result.components.push_back(report_);
@@ -141,7 +140,8 @@ PictureStart prepare(PictureEncoder& encoder, const PublishedRequest& request, c
   }
   if (s.draws_picture) {
     const Posterior p = encoder(pixels);
-    start.picture = scaled(p.log_variance.empty() ? p.mean : sampled(p, source.draw(PictureNoise::Use::picture)), facts);
+    start.picture =
+        scaled(p.log_variance.empty() ? p.mean : sampled(p, source.draw(PictureNoise::Use::picture)), facts);
   }
   start.noise = request.noise.empty() ? source.draw(PictureNoise::Use::start) : request.noise;
   if (facts.conditioning == Conditioning::image) {
@@ -153,8 +153,7 @@ PictureStart prepare(PictureEncoder& encoder, const PublishedRequest& request, c
       if (mask[i / 3] != 0) pixels[i] = 0;
     }
     const Posterior p = encoder(pixels);
-    const Values covered =
-        p.log_variance.empty() ? p.mean : sampled(p, source.draw(PictureNoise::Use::masked_picture));
+    const Values covered = p.log_variance.empty() ? p.mean : sampled(p, source.draw(PictureNoise::Use::masked_picture));
     start.condition = mask_and_latent(start.mask, scaled(covered, facts));
     start.condition_channels = s.latent.channels + 1;
   } else if (s.blend) {

@@ -18,7 +18,8 @@ using NamedTensors = std::map<std::string, graph::Tensor>;
 
 class Network {
  public:
-  // `steady`: inputs that stay as they are over many runs, set by fix(); what follows from them alone is computed there.
+  // `steady`: inputs that stay as they are over many runs, set by fix(); what follows from them alone is computed
+  // there.
   Network(const formats::DiffusersPart& part, const graph::Graph& graph, graph::Executor& executor,
           graph::Precision precision, const std::set<std::string>& steady = {});
 

@@ -50,9 +50,9 @@ TextPlan two_clips_and_t5(const PublishedFacts& facts) {
 }
 
 TextPlan pooled_clip_and_t5(const PublishedFacts& facts) {
-  TextPlan plan{.sources = {clip("text_encoder", "tokenizer"),
-                            t5("text_encoder_2", "tokenizer_2",
-                               facts.guidance_kind == GuidanceKind::embedded ? 512 : 256)}};
+  TextPlan plan{
+      .sources = {clip("text_encoder", "tokenizer"),
+                  t5("text_encoder_2", "tokenizer_2", facts.guidance_kind == GuidanceKind::embedded ? 512 : 256)}};
   plan.sources[0].states.clear();
   plan.sources[0].pooled = "pooled";
   plan.sources[0].group = -1;
@@ -78,7 +78,8 @@ constexpr const char* kInstruction =
     "- User Prompt: A busy city street -> Enhanced: A bustling city street scene at dusk, featuring glowing street "
     "lamps, a diverse crowd of people in colorful clothing, and a double-decker bus passing by towering glass "
     "skyscrapers.\n"
-    "Please generate only the enhanced description for the prompt below and avoid including any additional commentary or "
+    "Please generate only the enhanced description for the prompt below and avoid including any additional commentary "
+    "or "
     "evaluations:\n"
     "User Prompt: ";
 

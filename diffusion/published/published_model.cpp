@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "diffusion/published/tokenizers.h"
+#include "diffusion/published/trig_flow.h"
 #include "models/dc_autoencoder.h"
 #include "models/flux.h"
 #include "models/kl_autoencoder.h"
@@ -150,8 +151,9 @@ Conditioning conditioning_of(int taken, int latent_channels, const DiffusersPart
   if (more == 0) return Conditioning::none;
   if (more == latent_channels) return Conditioning::image;
   if (more == latent_channels + 1) return Conditioning::mask_and_image;
-  fail(ErrorKind::unsupported, "{}: it takes {} channels, the autoencoder's latents have {}; nothing is known to fill {}",
-       part.name, taken, latent_channels, more);
+  fail(ErrorKind::unsupported,
+       "{}: it takes {} channels, the autoencoder's latents have {}; nothing is known to fill {}", part.name, taken,
+       latent_channels, more);
 }
 
 // Sampler names and the scheduler classes they are published under.
@@ -236,7 +238,8 @@ PublishedModel PublishedModel::open(const std::filesystem::path& path, const Pub
     f.text = pipeline.text(f);
     complete_text_plan(m.files_, f, f.text);
     m.open_tokenizers(options);
-    static_cast<void>(m.scheduler({}, f.native_side, f.native_side));
+    // The original tells the network the level itself, without the config's scale.
+    if (m.scheduler({}, f.native_side, f.native_side).sampler == kTrigFlow) f.time_factor = 1;
     return m;
   });
 }
@@ -251,7 +254,8 @@ void PublishedModel::open_tokenizers(const PublishedModelOptions& options) {
     }
     const formats::TokenizerFiles* files = nullptr;
     for (const formats::TokenizerFiles& t : files_.tokenizers) {
-      if (t.name == s.tokenizer) files = &t;
+      const bool empty = t.merges.empty() && t.sentencepiece.empty() && t.vocab.empty() && t.tokenizer_json.empty();
+      if (t.name == s.tokenizer && !empty) files = &t;
     }
     if (files == nullptr) {
       fail(ErrorKind::bad_input, "the model has no {}; name a folder or file of its vocabulary", s.tokenizer);
@@ -273,6 +277,12 @@ const text::Tokenizer& PublishedModel::tokenizer(std::string_view name) const {
 }
 
 PublishedScheduler PublishedModel::scheduler(const std::optional<std::string>& sampler, int width, int height) const {
+  if (files_.scheduler_class == "SCMScheduler") {
+    if (sampler && *sampler != kTrigFlow) {
+      fail(ErrorKind::bad_input, "sampler '{}' does not serve this model; {} does", *sampler, kTrigFlow);
+    }
+    return trig_flow_from_json(files_.scheduler);
+  }
   Json config = files_.scheduler;
   const double cells = static_cast<double>(width / facts_.compression) * (height / facts_.compression);
   settle_dynamic_shift(config, facts_.packed ? cells / 4 : cells);

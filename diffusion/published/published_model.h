@@ -1,7 +1,7 @@
-// A published model (diffusers directory or single file) as its pipeline sees it: facts that follow from the classes and
-// configs it is made of. The pipeline asks these facts, never which model it is. Classes and their facts are rows of
-// tables in published_model.cpp (networks) and pipeline_classes.cpp (pipelines and their text).
-// Not here: running it (published_pipeline.h), what files say (formats/diffusers), networks (models/).
+// A published model (diffusers directory or single file) as its pipeline sees it: facts that follow from the classes
+// and configs it is made of. The pipeline asks these facts, never which model it is. Classes and their facts are rows
+// of tables in published_model.cpp (networks) and pipeline_classes.cpp (pipelines and their text). Not here: running it
+// (published_pipeline.h), what files say (formats/diffusers), networks (models/).
 #pragma once
 
 #include <filesystem>
@@ -27,8 +27,8 @@ enum class GuidanceKind { none, embedded, classifier_free, two_conditions };
 enum class Conditioning { none, image, mask_and_image };
 
 struct PublishedFacts {
-  std::string pipeline_class;                    // "StableDiffusionPipeline"
-  std::string denoiser, autoencoder;             // parts
+  std::string pipeline_class;                     // "StableDiffusionPipeline"
+  std::string denoiser, autoencoder;              // parts
   std::string denoiser_class, autoencoder_class;  // rows of models/classes.h
 
   int text_width = 768;  // channels of the text that the denoiser reads
@@ -39,10 +39,10 @@ struct PublishedFacts {
   // The denoiser's latent is (autoencoder's latent - shift) * scale.
   double latent_scale = 1, latent_shift = 0;
 
-  std::string latent_input;    // "sample"
-  bool packed = false;         // the denoiser takes tokens of 2x2 cells (models/flux.h)
-  double time_factor = 1;      // the network is told the schedule's time times this
-  bool own_levels = false;     // steps are cut evenly by the pipeline, not by the scheduler's class
+  std::string latent_input;  // "sample"
+  bool packed = false;       // the denoiser takes tokens of 2x2 cells (models/flux.h)
+  double time_factor = 1;    // the network is told the schedule's time times this
+  bool own_levels = false;   // steps are cut evenly by the pipeline, not by the scheduler's class
   Conditioning conditioning = Conditioning::none;
   GuidanceKind guidance_kind = GuidanceKind::classifier_free;
   double guidance_factor = 1;  // embedded: what the scale is multiplied by
@@ -58,12 +58,12 @@ struct PublishedFacts {
 };
 
 struct PublishedModelOptions {
-  std::string variant;  // of the weight files: "fp16"
+  std::string variant = {};  // of the weight files: "fp16"
   // Replaces the tokenizers of the directory; needed for a single file, which has none. A directory of tokenizer files
   // or one file: merges.txt, bpe_simple_vocab_16e6.txt.gz, spiece.model, tokenizer.model. By tokenizer name.
-  std::map<std::string, std::filesystem::path> tokenizers;
+  std::map<std::string, std::filesystem::path> tokenizers = {};
   // The folder of another autoencoder for the same latents, such as a tiny one.
-  std::filesystem::path autoencoder;
+  std::filesystem::path autoencoder = {};
 };
 
 class PublishedModel {

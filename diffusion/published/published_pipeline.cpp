@@ -7,6 +7,7 @@
 #include "diffusion/published/denoising.h"
 #include "diffusion/published/network.h"
 #include "diffusion/published/stopwatch.h"
+#include "diffusion/published/trig_flow.h"
 #include "models/classes.h"
 
 namespace thimble::diffusion {
@@ -72,7 +73,7 @@ PublishedResult PublishedPipeline::generate(std::span<const PublishedRequest> re
   result.steps = s.steps;
   result.guidance = s.guidance;
   result.sampler = s.scheduler.sampler;
-  const int calls = make_sampler(s.scheduler.sampler, s.levels, s.scheduler.options, 1)->calls();
+  const int calls = make_published_sampler(s.scheduler, s.levels, s.scheduler.options, 1)->calls();
 
   const Prompts prompts = gather_prompts(model_.facts().text, requests, s.negative);
   std::vector<TokenizedPrompt> tokenized;

@@ -43,7 +43,7 @@ struct PublishedOptions {
   // Pixels. Absent: the native side, or with a picture its aspect at no more than the native area.
   std::optional<int> width = {}, height = {};
   std::optional<int> steps = {};
-  std::optional<std::string> sampler = {};   // a name of samplers()
+  std::optional<std::string> sampler = {};    // a name of samplers()
   std::optional<double> guidance = {};        // 0..1000; up to 1: none
   std::optional<double> image_guidance = {};  // 0..1000; models that edit by instruction
   std::optional<double> strength = {};        // (0, 1]: how far the picture is taken back into noise
@@ -76,7 +76,8 @@ struct PublishedPipelineOptions {
 class PublishedPipeline {
  public:
   // Both are kept by reference.
-  PublishedPipeline(const PublishedModel& model, graph::Executor& executor, const PublishedPipelineOptions& options = {})
+  PublishedPipeline(const PublishedModel& model, graph::Executor& executor,
+                    const PublishedPipelineOptions& options = {})
       : model_(model), executor_(executor), options_(options) {}
 
   // `progress` counts runs of the denoiser over all pictures. Cancelling throws `cancelled`. What cannot be done is

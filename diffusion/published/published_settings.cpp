@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "diffusion/published/trig_flow.h"
 
 namespace thimble::diffusion {
 namespace {
@@ -36,8 +37,10 @@ void settle_size(const PublishedFacts& facts, const media::Image& image, const P
       return std::clamp((side + facts.size_step / 2) / facts.size_step, 1, media::kMaxSide / facts.size_step) *
              facts.size_step;
     };
-    fail(ErrorKind::bad_input, "this model makes pictures with sides that are multiples of {} pixels; {}x{} came, {}x{} "
-         "would do", facts.size_step, s.width, s.height, near(s.width), near(s.height));
+    fail(ErrorKind::bad_input,
+         "this model makes pictures with sides that are multiples of {} pixels; {}x{} came, {}x{} "
+         "would do",
+         facts.size_step, s.width, s.height, near(s.width), near(s.height));
   }
   s.latent = {s.height / facts.compression, s.width / facts.compression, facts.latent_channels};
 }
@@ -48,7 +51,8 @@ void check_pictures(const PublishedFacts& facts, std::span<const PublishedReques
   const bool image = !requests.front().image.empty(), mask = !requests.front().mask.empty();
   for (const PublishedRequest& r : requests) {
     if (r.image.empty() == image || r.mask.empty() == mask) {
-      fail(ErrorKind::bad_input, "of the requests of one call, all or none come with a picture, and all or none with a mask");
+      fail(ErrorKind::bad_input,
+           "of the requests of one call, all or none come with a picture, and all or none with a mask");
     }
   }
   if (mask && !image) fail(ErrorKind::bad_input, "a mask says what to paint anew in a picture; no picture came");
@@ -57,11 +61,14 @@ void check_pictures(const PublishedFacts& facts, std::span<const PublishedReques
     case Conditioning::image:
       if (!image) fail(ErrorKind::bad_input, "this model edits a picture; none came");
       if (mask) fail(ErrorKind::bad_input, "this model edits whole pictures; it takes no mask");
-      if (options.strength) fail(ErrorKind::bad_input, "this model edits by instruction and has no strength; image "
-                                 "guidance holds it closer to the picture");
+      if (options.strength)
+        fail(ErrorKind::bad_input,
+             "this model edits by instruction and has no strength; image "
+             "guidance holds it closer to the picture");
       break;
     case Conditioning::mask_and_image:
-      if (!image || !mask) fail(ErrorKind::bad_input, "this model paints into a picture; a picture and a mask are wanted");
+      if (!image || !mask)
+        fail(ErrorKind::bad_input, "this model paints into a picture; a picture and a mask are wanted");
   }
   if (!image && options.strength) {
     fail(ErrorKind::bad_input, "strength says how far a picture is taken back into noise; no picture came");
@@ -87,8 +94,8 @@ void settle_guidance(const PublishedFacts& facts, std::span<const PublishedReque
   if (s.negative) return;
   for (const PublishedRequest& r : requests) {
     if (r.negative_prompt && !r.negative_prompt->empty()) {
-      const bool could = facts.guidance_kind == GuidanceKind::classifier_free ||
-                         facts.guidance_kind == GuidanceKind::two_conditions;
+      const bool could =
+          facts.guidance_kind == GuidanceKind::classifier_free || facts.guidance_kind == GuidanceKind::two_conditions;
       fail(ErrorKind::bad_input, "a negative prompt has no effect {}",
            could ? "with guidance of 1 or less; raise it or leave the negative prompt out"
                  : "in this model, which runs without a second pass");
@@ -114,7 +121,7 @@ PublishedSettings settle(const PublishedModel& model, std::span<const PublishedR
   if (options.eta > 0 && s.scheduler.sampler != "ddim") {
     fail(ErrorKind::bad_input, "eta is for the sampler ddim, not for {}", s.scheduler.sampler);
   }
-  s.levels = Schedule(s.scheduler.schedule).levels(s.steps);
+  s.levels = published_levels(s.scheduler, s.steps);
 
   const bool image = !requests.front().image.empty(), mask = !requests.front().mask.empty();
   s.blend = mask && facts.conditioning == Conditioning::none;

@@ -23,11 +23,11 @@ struct PublishedSettings {
   std::vector<NoiseLevel> levels;  // those that are visited: with a strength below 1 the first ones are left out
   PublishedScheduler scheduler;    // options without seed and noise
   double guidance = 1, image_guidance = 1;
-  int passes = 1;                  // rows of the denoiser for one picture
-  bool negative = false;           // a pass reads the negative prompt
+  int passes = 1;         // rows of the denoiser for one picture
+  bool negative = false;  // a pass reads the negative prompt
   NoiseGenerator generator = NoiseGenerator::thimble;
-  bool from_picture = false;  // the start is the picture with noise, not noise alone
-  bool blend = false;         // what the mask leaves is put back after every step
+  bool from_picture = false;   // the start is the picture with noise, not noise alone
+  bool blend = false;          // what the mask leaves is put back after every step
   bool draws_picture = false;  // the picture's latents are wanted, be it for the start or for blending
 };
 

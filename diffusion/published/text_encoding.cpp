@@ -35,8 +35,7 @@ void warn_of_cut(const TextSource& source, const text::Tokenizer& tokenizer, std
                  std::size_t dropped, std::vector<std::string>& warnings) {
   const std::string words = tokenizer.decode(ids.last(dropped));
   // Encoders of one model often cut at the same place: one line is enough.
-  const std::string line =
-      fmt::format("the prompt is longer than {} tokens; left out was: {}", source.tokens, words);
+  const std::string line = fmt::format("the prompt is longer than {} tokens; left out was: {}", source.tokens, words);
   if (std::ranges::find(warnings, line) == warnings.end()) warnings.push_back(line);
 }
 

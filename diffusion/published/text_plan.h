@@ -1,5 +1,5 @@
-// How a published pipeline turns a prompt into what its denoiser reads: which encoders, how their tokens are framed, and
-// how their outputs are joined. Not here: running them (text_encoding.h), vocabularies (tokenizers.h).
+// How a published pipeline turns a prompt into what its denoiser reads: which encoders, how their tokens are framed,
+// and how their outputs are joined. Not here: running them (text_encoding.h), vocabularies (tokenizers.h).
 #pragma once
 
 #include <string>
@@ -12,13 +12,13 @@ namespace thimble::diffusion {
 // One text encoder at work.
 struct TextSource {
   std::string part = {}, tokenizer = {};  // names in the model's directory
-  int tokens = 0;               // that the denoiser reads of it, begin and end included; 0: all the encoder takes
+  int tokens = 0;  // that the denoiser reads of it, begin and end included; 0: all the encoder takes
   text::FrameRules frame;
   // Names of the encoder's outputs: a state per token, and one vector for the text; empty where it is not read.
   std::string states = "last_hidden_state", pooled;
   bool masks_padding = false;  // the encoder attends to the prompt's tokens only
-  // Sources of one group are joined along the channels; groups follow one another along the tokens, narrower ones filled
-  // up with zeros to the widest. -1: the states are not read.
+  // Sources of one group are joined along the channels; groups follow one another along the tokens, narrower ones
+  // filled up with zeros to the widest. -1: the states are not read.
   int group = 0;
   int width = 0;  // channels of the states; 0 where they are not read
   int pooled_width = 0;
@@ -28,9 +28,10 @@ struct TextSource {
 
 struct TextPlan {
   std::vector<TextSource> sources = {};
-  bool lower = false;         // prompts are lowercased, white space around them is dropped
-  bool mask = false;          // the denoiser is told which tokens are padding
-  std::string instruction = {};  // goes before the prompt, not before the negative one; its states are dropped but the last
+  bool lower = false;  // prompts are lowercased, white space around them is dropped
+  bool mask = false;   // the denoiser is told which tokens are padding
+  std::string instruction =
+      {};  // goes before the prompt, not before the negative one; its states are dropped but the last
   bool zero_negative = false;  // without a negative prompt all states are zeros, those of an empty prompt else
 
   int tokens() const;        // of all groups together

@@ -40,8 +40,8 @@ std::shared_ptr<const text::Tokenizer> open_tokenizer(const formats::TokenizerFi
   for (const auto known : {"T5Tokenizer", "GemmaTokenizer", "LlamaTokenizer"}) {
     if (!files.class_name.starts_with(known)) continue;
     if (files.sentencepiece.empty()) {
-      fail(ErrorKind::unsupported, "{}: neither spiece.model nor tokenizer.model is there, and tokenizer.json is not read",
-           files.name);
+      fail(ErrorKind::unsupported,
+           "{}: neither spiece.model nor tokenizer.model is there, and tokenizer.json is not read", files.name);
     }
     return open_pieces(files.sentencepiece);
   }

@@ -17,8 +17,28 @@ constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20;
 constexpr std::size_t kMaxTokenizerConfigBytes = std::size_t{8} << 20;  // may list every added token
 constexpr const char* kIndexName = "model_index.json";
 
+// Python writes a limit that is off as a bare word ("lambda_min_clipped": -Infinity), which JSON does not have. It
+// becomes null, filled up with spaces, so that errors name the right byte.
+std::string without_infinities(std::string text) {
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (quoted && text[i] == '\\') {
+      ++i;
+    } else if (text[i] == '"') {
+      quoted = !quoted;
+    } else if (!quoted) {
+      for (const std::string_view word : {"-Infinity", "Infinity"}) {
+        if (text.compare(i, word.size(), word) != 0) continue;
+        text.replace(i, word.size(), "null" + std::string(word.size() - 4, ' '));
+        break;
+      }
+    }
+  }
+  return text;
+}
+
 Json read_object(const fs::path& path, std::size_t limit = kMaxConfigBytes) {
-  Json json = parse_json(read_file(path, limit), path.string());
+  Json json = parse_json(without_infinities(read_file(path, limit)), path.string());
   if (!json.is_object())
     fail(ErrorKind::bad_file, "{}: an object was wanted, found {}", path.string(), json.type_name());
   return json;

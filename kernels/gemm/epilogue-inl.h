@@ -106,8 +106,8 @@ void epilogue_typed(const float* tile, int ld_tile, std::int64_t m0, std::int64_
 }
 
 // GemmKernel::epilogue.
-void epilogue_tile(const float* tile, int ld_tile, std::int64_t m0, std::int64_t n0, int rows, int cols,
-                   const Epilogue& e, void* c, std::int64_t ldc, DType c_type) {
+[[maybe_unused]] void epilogue_tile(const float* tile, int ld_tile, std::int64_t m0, std::int64_t n0, int rows,
+                                    int cols, const Epilogue& e, void* c, std::int64_t ldc, DType c_type) {
   static constexpr decltype(&epilogue_typed<Activation::none>) kByActivation[] = {
       epilogue_typed<Activation::none>,       epilogue_typed<Activation::relu>,
       epilogue_typed<Activation::gelu_erf>,   epilogue_typed<Activation::gelu_tanh>,

@@ -94,7 +94,8 @@ TEST(BadInput, Models) {
     expect_refused(here, {"show", model}, part);
   };
   refused("none.safetensors", "none.safetensors");
-  refused(".", "directory");
+  expect_refused(here, {"generate", "a cat", "-o", "a.png", "--model", "."}, "model_index.json");
+  expect_refused(here, {"show", "."}, "directory");
   write_file("empty", "");
   refused("empty", "empty");
   write_file("noise", std::string(1000, '\x5a'));
@@ -105,9 +106,9 @@ TEST(BadInput, Models) {
     write_file("cut", whole.substr(0, length));
     refused("cut", "cut");
   }
-  // Header bytes: the length, the JSON's start, a tensor's offsets.
+  // Header bytes: the length, the JSON's start, a tensor's offsets; and values of tensors, which checksums guard.
   const std::size_t offsets = whole.find("data_offsets\":[") + 16;
-  for (const std::size_t at : {std::size_t{2}, std::size_t{8}, offsets}) {
+  for (const std::size_t at : {std::size_t{2}, std::size_t{8}, offsets, whole.size() / 2, whole.size() - 400}) {
     std::string flipped = whole;
     flipped[at] = static_cast<char>(flipped[at] ^ 0x11);
     write_file("flipped", flipped);

@@ -1,6 +1,8 @@
 // The program's commands on good arguments.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/file.h"
 #include "base/json.h"
 #include "graph/text.h"
@@ -46,6 +48,45 @@ TEST(Generate, SeveralPicturesAreNumberedOrInAGrid) {
   const media::Image sheet = media::read_image("g.png");
   EXPECT_EQ(sheet.width, 2 * 32 + 4);
   EXPECT_EQ(sheet.height, 2 * 32 + 4);
+}
+
+TEST(Published, DirectoriesGenerateAndEdit) {
+  const std::string models = std::string(THIMBLE_SOURCE_DIR) + "/diffusion/testdata/pipelines/";
+  const Workplace here;
+  const Ran ran = run_program({"generate", "a cat", "--model", models + "sd15", "-o", "a.png", "--steps", "2",
+                               "--width", "64", "--height", "32", "--negative", "a dog", "--json"});
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  const Json made = parse_json(ran.out, "report");
+  EXPECT_EQ(made["model"]["pipeline"], "StableDiffusionPipeline");
+  EXPECT_EQ(made["components"].size(), 3u);  // text encoder, denoiser, decoder, one after another
+  EXPECT_EQ(media::read_image("a.png").width, 64);
+
+  const Ran edit =
+      run_program({"edit", "a.png", "a dog", "--model", models + "instruct", "-o", "b.png", "--steps", "2"});
+  EXPECT_EQ(edit.status, 0) << edit.err;
+  const media::Image edited = media::read_image("b.png");
+  EXPECT_NEAR(1.0 * edited.width / edited.height, 2, 0.25);  // the aspect stays, the area is the model's
+
+  const Ran own = run_program({"generate", "a cat", "-o", "c.png", "--negative", "a dog"});
+  EXPECT_EQ(own.status, 2);
+  EXPECT_NE(own.err.find("--negative is for published models"), std::string::npos) << own.err;
+  const Ran wrong =
+      run_program({"edit", "a.png", "a dog", "--model", models + "sd15", "-o", "d.png", "--image-guidance", "2"});
+  EXPECT_EQ(wrong.status, 2) << wrong.err;
+  EXPECT_EQ(std::count(wrong.err.begin(), wrong.err.end(), '\n'), 1) << wrong.err;
+}
+
+TEST(Models, AreShownWithoutWeights) {
+  const Json list = parse_json(run_program({"models", "--json"}).out, "models");
+  EXPECT_GE(list.size(), 20u);
+  const Ran ran = run_program({"show", "sana-0.6b", "--json"});
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  const Json shown = parse_json(ran.out, "show");
+  EXPECT_EQ(shown["parameters"], 591'747'872);
+  EXPECT_EQ(shown["parts"].size(), 2u);
+  const Ran none = run_program({"show", "sana-0.6b/voice"});
+  EXPECT_EQ(none.status, 2);
+  EXPECT_NE(none.err.find("it has denoiser, vae, text"), std::string::npos) << none.err;
 }
 
 TEST(Generate, BackgroundsAndFormats) {
@@ -148,7 +189,7 @@ TEST(Help, TeachesWithExamples) {
     EXPECT_NE(ran.out.find("thimble " + std::string(command) + " "), std::string::npos) << ran.out;
   }
   EXPECT_EQ(run_program({}).status, 0);
-  EXPECT_NE(run_program({"version"}).out.find("model format 1"), std::string::npos);
+  EXPECT_NE(run_program({"version"}).out.find("model format 2"), std::string::npos);
 }
 
 }  // namespace
