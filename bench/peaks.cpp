@@ -21,7 +21,7 @@ namespace {
 
 constexpr int kChains = 12;  // independent sums: more than latency times units of every processor known
 constexpr std::int64_t kSteps = 200'000;
-constexpr int kRuns = 15;
+constexpr int kRuns = 60;
 
 // A loop of kSteps times kChains operations, which returns something that depends on all of them.
 using Loop = float (*)();

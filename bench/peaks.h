@@ -17,7 +17,7 @@ struct Peaks {
   double read_gbs = 0;  // GB/s of reading 256 MiB a thread
 };
 
-// Takes about half a second: the best of several short runs, which a neighbour disturbs least.
+// Takes about a second: the best of many short runs, which a neighbour disturbs least.
 Peaks measure_peaks(ThreadPool& pool);
 
 // Seconds: of this thread's processor time when the pool is one thread, which neighbours on a busy machine do not

@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "diffusion/facts.h"
+
 namespace thimble::train {
 namespace {
 
@@ -19,6 +21,15 @@ void assign(const SafetensorsFile& file, const TensorInfo& info, const at::Tenso
   }
   const graph::Tensor aligned = tensor_of(info);
   to.detach().copy_(borrow(aligned.view()));
+}
+
+// A master; or weights alone, as they are or as a Thimble model file has them, its part's name before theirs.
+const TensorInfo& weights_of(const SafetensorsFile& file, const std::string& name) {
+  if (const TensorInfo* plain = file.find(name)) return *plain;
+  for (const char* part : {diffusion::kTextPart, diffusion::kDenoiserPart, diffusion::kAutoencoderPart}) {
+    if (const TensorInfo* found = file.find(part + ("." + name))) return *found;
+  }
+  return file.at(weights_name(name));
 }
 
 }  // namespace
@@ -63,8 +74,7 @@ RunState load_checkpoint(const fs::path& path, const Trainee& trainee) {
     moments = moments && file.find(first_moment_name(name)) && file.find(second_moment_name(name));
   }
   for (auto& [name, slot] : trainee.optimiser->slots()) {
-    const TensorInfo* plain = file.find(name);
-    const TensorInfo& weights = plain ? *plain : file.at(weights_name(name));
+    const TensorInfo& weights = weights_of(file, name);
     assign(file, weights, slot.parameter);
     const TensorInfo* average = file.find(average_name(name));
     assign(file, average ? *average : weights, trainee.ema->average().at(name));

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/rng.h"
+#include "formats/thimble/model_file.h"
 #include "graph/builder.h"
 #include "graph/weights.h"
 #include "train/csv_log.h"
@@ -142,6 +143,30 @@ TEST_F(CheckpointTest, WeightsAloneWarmUpAgain) {
     EXPECT_TRUE(at::equal(slot.parameter, run.parameters.at(name)));
     EXPECT_TRUE(at::equal(other.ema.average().at(name), run.parameters.at(name)));
     EXPECT_EQ(slot.second.abs().max().item<float>(), 0);
+  }
+}
+
+// What ships is what the next training starts from.
+TEST_F(CheckpointTest, AModelFileIsWeightsAlone) {
+  Regression run;
+  run.train(3);
+  const fs::path path = dir_ / "model.safetensors";
+  formats::ModelWriter writer(
+      {{"name", "m"}, {"licence", "x"}, {"parts", {{"denoiser", {{"config", {{"type", "t"}}}}}}}});
+  for (const auto& [name, p] : run.parameters) {
+    writer.add("denoiser", name, DType::f32, p.sizes().vec(),
+               std::span(static_cast<const std::byte*>(p.data_ptr()), static_cast<std::size_t>(p.numel()) * 4),
+               DType::bf16);
+  }
+  writer.write(path);
+  Regression other;
+  other.train(2);
+  EXPECT_EQ(load_checkpoint(path, other.trainee).step, 0);
+  EXPECT_EQ(other.optimiser.steps(), 0);
+  for (auto& [name, slot] : other.optimiser.slots()) {
+    const at::Tensor wanted = run.parameters.at(name).detach().to(at::kBFloat16).to(at::kFloat);
+    EXPECT_TRUE(at::equal(slot.parameter.detach(), wanted)) << name;
+    EXPECT_TRUE(at::equal(other.ema.average().at(name), wanted)) << name;
   }
 }
 

@@ -18,6 +18,8 @@ constexpr std::int64_t min_rows(const QgemmKernel& kernel) { return kernel.layou
 // An item with fewer rows than this many panels reads W too often; with fewer columns, A.
 constexpr std::int64_t kMinPanelsM = 4, kMinColumns = 256;
 
+constexpr std::int64_t kMinRowsToPrefetch = 8;
+
 // Rows are spread evenly over the panels, and panels over the blocks, so there is no short last one.
 struct Blocking {
   std::int64_t M, N, group;
@@ -99,10 +101,11 @@ void run_block(const QgemmKernel& kernel, const Blocking& b, const Operands& o, 
   if (b.group) {
     scales = reinterpret_cast<const float*>(o.W + o.weights.scale_at) + (q * o.weights.groups + k0 / b.group) * nr;
   }
-  // The weights of the next call come into the L2 meanwhile, a share with each panel of A. One panel alone reads them
-  // in order, which the processor foresees better.
+  // The weights of the next call come into the L2 meanwhile, a share with each panel of A. Very few rows read them so
+  // fast and in such order that the processor foresees it better.
   const std::int64_t bytes = k * nr * kernel.weight_bits / 8;
-  const std::int64_t share = p1 - p0 > 1 ? ceil_div(bytes, (p1 - p0) * 64) * 64 : 0;
+  const bool foresee = b.panel_row(p1) - b.panel_row(p0) >= kMinRowsToPrefetch;
+  const std::int64_t share = foresee ? ceil_div(bytes, (p1 - p0) * 64) * 64 : 0;
   const std::byte* next = packed + (b.k_outside ? o.weights.panel_bytes : bytes);
   for (std::int64_t p = p0; p < p1; ++p, next += share) {
     for (std::int64_t i = 0; i < share; i += 64) __builtin_prefetch(next + i, 0, 2);
