@@ -3,6 +3,7 @@
 #include <immintrin.h>
 
 #include "kernels/attention/amx_core.h"
+#include "kernels/gemm/amx_moves-inl.h"
 #include "kernels/gemm/functions.h"
 
 namespace thimble::kernels {
@@ -10,24 +11,10 @@ namespace {
 
 static_assert(HWY_TARGET == HWY_AVX3, "built without the flags of this instruction set");
 
-// Tile numbers are part of the instruction, so every one is spelled out.
-struct Instructions {
+struct Instructions : TileMoves {
   static void begin() { internal::amx_begin(); }
   static void end() { internal::amx_end(); }
   static void sync() { __asm__ volatile("" : : : "memory"); }  // tile intrinsics do not say what memory they touch
-#define THIMBLE_TILE(i)                                                                              \
-  static void zero(Tile<i>) { _tile_zero(i); }                                                       \
-  static void load(Tile<i>, const void* base, std::int64_t stride) { _tile_loadd(i, base, stride); } \
-  static void store(Tile<i>, void* base, std::int64_t stride) { _tile_stored(i, base, stride); }
-  THIMBLE_TILE(0)
-  THIMBLE_TILE(1)
-  THIMBLE_TILE(2)
-  THIMBLE_TILE(3)
-  THIMBLE_TILE(4)
-  THIMBLE_TILE(5)
-  THIMBLE_TILE(6)
-  THIMBLE_TILE(7)
-#undef THIMBLE_TILE
   static void multiply(Tile<0>, Tile<4>, Tile<6>) { _tile_dpbf16ps(0, 4, 6); }
   static void multiply(Tile<1>, Tile<4>, Tile<7>) { _tile_dpbf16ps(1, 4, 7); }
   static void multiply(Tile<2>, Tile<5>, Tile<6>) { _tile_dpbf16ps(2, 5, 6); }

@@ -1,27 +1,13 @@
 // AMX bf16: only the instructions; the algorithm is in amx_tiles.h. Permission for tile data is asked by base/cpu.
 #include <immintrin.h>
 
-#include "kernels/gemm/amx_tiles.h"
+#include "kernels/gemm/amx_moves-inl.h"
 #include "kernels/gemm/functions.h"
 
 namespace thimble::kernels {
 namespace {
 
-// Tile numbers are part of the instruction, so every one is spelled out.
-struct Instructions {
-#define THIMBLE_TILE(i)                                                                              \
-  static void zero(Tile<i>) { _tile_zero(i); }                                                       \
-  static void load(Tile<i>, const void* base, std::int64_t stride) { _tile_loadd(i, base, stride); } \
-  static void store(Tile<i>, void* base, std::int64_t stride) { _tile_stored(i, base, stride); }
-  THIMBLE_TILE(0)
-  THIMBLE_TILE(1)
-  THIMBLE_TILE(2)
-  THIMBLE_TILE(3)
-  THIMBLE_TILE(4)
-  THIMBLE_TILE(5)
-  THIMBLE_TILE(6)
-  THIMBLE_TILE(7)
-#undef THIMBLE_TILE
+struct Instructions : TileMoves {
   static void multiply(Tile<0>, Tile<4>, Tile<6>) { _tile_dpbf16ps(0, 4, 6); }
   static void multiply(Tile<1>, Tile<4>, Tile<7>) { _tile_dpbf16ps(1, 4, 7); }
   static void multiply(Tile<2>, Tile<5>, Tile<6>) { _tile_dpbf16ps(2, 5, 6); }
