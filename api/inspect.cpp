@@ -2,6 +2,8 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "diffusion/model.h"
@@ -25,46 +27,61 @@ FileKind kind_of(std::span<const std::byte> bytes) {
   return json ? FileKind::json : FileKind::safetensors;
 }
 
+// The graph as the options want it; layers that became integers are added to `layers`.
+graph::Graph as_wanted(graph::Graph g, const InspectOptions& options,
+                       std::vector<passes::QuantizedLayer>* layers = {}) {
+  if (!options.quantize) return g;
+  const auto chosen = passes::chosen(passes::choose_layers(g, *options.quantize));
+  for (const passes::QuantizedLayer& l : chosen) {
+    if (layers && std::ranges::find(*layers, l.weight, &passes::QuantizedLayer::weight) == layers->end()) {
+      layers->push_back(l);
+    }
+  }
+  return passes::quantize(g, chosen);
+}
+
 // Adds the graphs of a text-to-picture model in the order in which they run.
 struct ModelGraphs {
   Inspected& out;
   const InspectOptions& options;
+  std::vector<passes::QuantizedLayer> layers[3] = {};  // by store
+
+  graph::Graph build(const Json& parts, const char* part, std::string_view role, std::size_t store, int batch,
+                     int size) {
+    return as_wanted(build_graph(get_object(get_object(parts, part, "parts"), "config", part),
+                                 parts[part].value("passes", Json::array()), role, batch, size),
+                     options, &layers[store]);
+  }
 
   void add(std::string name, std::string when, std::size_t weights, graph::Graph g) {
     out.graphs.push_back({std::move(name), std::move(when), weights, std::move(g)});
   }
 
   void add_all(const Json& parts, const diffusion::Facts& facts) {
-    const auto config = [&](const char* part) -> const Json& {
-      return get_object(get_object(parts, part, "parts"), "config", part);
-    };
-    const auto passes = [&](const char* part) { return parts[part].value("passes", Json::array()); };
     const int tokens = options.tokens > 0 ? options.tokens : facts.text_buckets.front();
     const int size = options.size > 0 ? options.size : facts.image_size;
     const int guided = options.batch > 0 ? options.batch : facts.guidance != 1 ? 2 : 1;
     const int plain = options.batch > 0 ? options.batch : 1;
 
-    add("text", "once per prompt", 0,
-        build_graph(config(diffusion::kTextPart), passes(diffusion::kTextPart), "text", guided, tokens));
-    passes::Split split = diffusion::split_denoiser(
-        build_graph(config(diffusion::kDenoiserPart), passes(diffusion::kDenoiserPart), "denoiser", guided, tokens));
+    add("text", "once per prompt", 0, build(parts, diffusion::kTextPart, "text", 0, guided, tokens));
+    passes::Split split =
+        diffusion::split_denoiser(build(parts, diffusion::kDenoiserPart, "denoiser", 1, guided, tokens));
     if (!split.once.outputs.empty()) add("prompt", "once per prompt", 1, std::move(split.once));
     add("step", "every step", 1, std::move(split.rest));
-    const Json& autoencoder = config(diffusion::kAutoencoderPart);
-    add("decoder", "once per picture", 2,
-        build_graph(autoencoder, passes(diffusion::kAutoencoderPart), "decoder", plain, size));
-    add("encoder", "not for text to picture", 2,
-        build_graph(autoencoder, passes(diffusion::kAutoencoderPart), "encoder", plain, size));
+    add("decoder", "once per picture", 2, build(parts, diffusion::kAutoencoderPart, "decoder", 2, plain, size));
+    add("encoder", "not for text to picture", 2, build(parts, diffusion::kAutoencoderPart, "encoder", 2, plain, size));
   }
 };
 
-void inspect_header(Inspected& out, const Json& header, const InspectOptions& options) {
+// Returns the layers that became integers, by store.
+ModelGraphs inspect_header(Inspected& out, const Json& header, const InspectOptions& options) {
   out.name = header.value("name", "");
   out.licence = header.value("licence", "");
   out.description = header.value("description", "");
   out.pipeline = get_object(header, "pipeline", "header");
-  ModelGraphs{out, options}.add_all(get_object(header, "parts", "header"),
-                                    diffusion::facts_from_json(out.pipeline, "header: pipeline"));
+  ModelGraphs graphs{out, options};
+  graphs.add_all(get_object(header, "parts", "header"), diffusion::facts_from_json(out.pipeline, "header: pipeline"));
+  return graphs;
 }
 
 void inspect_config(Inspected& out, const Json& config, const InspectOptions& options) {
@@ -76,7 +93,7 @@ void inspect_config(Inspected& out, const Json& config, const InspectOptions& op
     if (kind.type != type) continue;
     const bool text = kind.role == "text" || kind.role == "denoiser";
     const int size = text ? (options.tokens > 0 ? options.tokens : 16) : (options.size > 0 ? options.size : 256);
-    out.graphs.push_back({std::string(kind.role), "", 0, kind.build(config, batch, size)});
+    out.graphs.push_back({std::string(kind.role), "", 0, as_wanted(kind.build(config, batch, size), options)});
   }
   if (out.graphs.empty()) fail(ErrorKind::unsupported, "no network can be built from a config of type '{}'", type);
 }
@@ -128,7 +145,7 @@ std::optional<Inspected> inspect_published(std::string_view name, const InspectO
         const std::string label(models::to_string(role));
         out.graphs.push_back({role == models::Role::text ? label : fmt::format("{} {}", label, size),
                               step ? fmt::format("every step, {} rows", batch) : "", 0,
-                              models::build_catalogue_part(*model, part, role, size, batch)});
+                              as_wanted(models::build_catalogue_part(*model, part, role, size, batch), options)});
       }
     }
   }
@@ -149,8 +166,12 @@ Inspected inspect(const std::filesystem::path& path, const InspectOptions& optio
     const formats::ModelFile file = formats::ModelFile::open(path);
     const diffusion::Model model = diffusion::Model::from_file(file);  // refuses parts that do not fit
     out.kind = "model";
-    inspect_header(out, file.header, options);
-    out.weights = {model.text().weights, model.denoiser().weights, model.autoencoder().weights};
+    const ModelGraphs graphs = inspect_header(out, file.header, options);
+    const graph::Weights* stores[] = {&model.text().weights, &model.denoiser().weights, &model.autoencoder().weights};
+    for (std::size_t i = 0; i < std::size(stores); ++i) {
+      out.weights.push_back(graphs.layers[i].empty() ? *stores[i]
+                                                     : passes::derive_weights(*stores[i], graphs.layers[i]));
+    }
     out.has_weights = true;
     return out;
   }
@@ -158,7 +179,7 @@ Inspected inspect(const std::filesystem::path& path, const InspectOptions& optio
   return with_context(fmt::format("while reading {}", path.string()), [&] {
     if (kind == FileKind::graph) {
       out.kind = "graph";
-      out.graphs.push_back({"graph", "", 0, graph::parse_graph(text)});
+      out.graphs.push_back({"graph", "", 0, as_wanted(graph::parse_graph(text), options)});
       out.name = out.graphs.front().graph.name;
     } else if (const Json json = parse_json(text, "config"); json.contains("parts")) {
       out.kind = "config";

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "graph/graph.h"
 #include "graph/weights.h"
+#include "passes/quantize.h"
 
 namespace thimble::api {
 
@@ -19,6 +20,8 @@ struct InspectOptions {
   int batch = 0;   // rows; 0: as `generate` runs a part for one picture
   int tokens = 0;  // text length; 0: the model's smallest bucket, 16 for a bare config; not for published models
   int size = 0;    // pixels per side; 0: the model's, 256 for a bare config; published models: 512 and 1024
+  // Every network as passes/quantize.h would make it, and weights that are there rounded so.
+  std::optional<passes::QuantizeOptions> quantize = {};
 };
 
 struct InspectedGraph {

@@ -63,4 +63,9 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
 std::size_t resident_bytes() { return status_field("VmRSS:"); }
 std::size_t peak_resident_bytes() { return status_field("VmHWM:"); }
 
+bool reset_peak_resident() {
+  std::ofstream refs("/proc/self/clear_refs");
+  return static_cast<bool>(refs << "5" << std::flush);
+}
+
 }  // namespace thimble

@@ -36,6 +36,8 @@ class Buffer {
 // From /proc/self/status, in bytes; 0 where the system does not say.
 std::size_t resident_bytes();
 std::size_t peak_resident_bytes();
+// Makes the peak start anew from what is resident now; false where the system does not offer it.
+bool reset_peak_resident();
 
 constexpr std::size_t round_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
 

@@ -57,17 +57,21 @@ int main(int argc, char** argv) {
   cli::add_show_command(app);
   cli::add_models_command(app);
   cli::add_bench_command(app);
+  cli::add_quantize_command(app);
+  cli::add_convert_command(app);
+  cli::add_upscale_command(app);
   cli::add_version_command(app);
 #ifdef THIMBLE_WORKBENCH_PROGRAM
   cli::add_data_command(app);
   cli::add_train_command(app);
   cli::add_evaluate_command(app);
   cli::add_gauge_command(app);
+  cli::add_voice_command(app);
 #endif
   app.footer(
       "Example:  thimble generate \"a smiling cat with sunglasses\" -o cat.png\n"
       "`thimble COMMAND --help` explains a command. The launcher ./thimble also knows the workbench's commands\n"
-      "(data, train, evaluate, gauge): it builds that side at first use.");
+      "(data, train, evaluate, gauge, voice): it builds that side at first use.");
   if (argc < 2) return std::fputs(app.help().c_str(), stdout), 0;
 
   try {

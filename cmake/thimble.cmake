@@ -1,11 +1,8 @@
 # Helpers that every folder's CMakeLists.txt uses. Not here: options (root file), toolchains (presets).
 
 include(GNUInstallDirs)
-# Debian has no static libfmt, so a static program takes its headers alone.
-set(THIMBLE_FMT fmt::fmt)
 if(THIMBLE_STATIC)
   set(CMAKE_FIND_LIBRARY_SUFFIXES .a)
-  set(THIMBLE_FMT fmt::fmt-header-only)
 endif()
 find_package(Threads REQUIRED)
 if(CMAKE_CROSSCOMPILING)
@@ -14,9 +11,17 @@ else()
   find_package(fmt REQUIRED)
   find_package(nlohmann_json REQUIRED)
 endif()
+set(THIMBLE_FMT fmt::fmt)
+if(THIMBLE_STATIC)
+  add_library(thimble_fmt STATIC ${CMAKE_SOURCE_DIR}/cmake/fmt_static.cpp)
+  get_target_property(fmt_include fmt::fmt-header-only INTERFACE_INCLUDE_DIRECTORIES)
+  target_include_directories(thimble_fmt SYSTEM PUBLIC $<BUILD_INTERFACE:${fmt_include}>)
+  set(THIMBLE_FMT $<BUILD_INTERFACE:thimble_fmt>)
+endif()
 find_program(CCACHE_PROGRAM ccache)
-if(CCACHE_PROGRAM)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+if(CCACHE_PROGRAM)  # the sloppiness is what it asks for beside precompiled headers
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime ${CCACHE_PROGRAM})
 endif()
 
 function(thimble_folder name)
@@ -33,6 +38,17 @@ function(thimble_compile_options target)
   endif()
 endfunction()
 
+# Half of a small file's compile time is reading fmt, nlohmann-json and the standard library: read once for the device
+# side, whose libraries share one set of flags. Kernels have flags of their own and include none of these.
+if(NOT CMAKE_CROSSCOMPILING)
+  add_library(thimble_headers STATIC ${CMAKE_SOURCE_DIR}/cmake/headers.cpp)
+  target_link_libraries(thimble_headers PRIVATE ${THIMBLE_FMT} nlohmann_json::nlohmann_json Threads::Threads)
+  thimble_compile_options(thimble_headers)
+  target_precompile_headers(thimble_headers PRIVATE
+    <algorithm> <array> <cmath> <cstdint> <filesystem> <functional> <map> <memory> <numeric> <optional> <set> <span>
+    <string> <string_view> <unordered_map> <utility> <variant> <vector> <fmt/format.h> <nlohmann/json.hpp>)
+endif()
+
 # thimble_library(<folder> SOURCES a.cpp ... DEPENDS thimble_base ... [PRIVATE_DEPENDS lib ...])
 # Makes the static target thimble_<folder>; includes are written from the root.
 function(thimble_library name)
@@ -42,6 +58,10 @@ function(thimble_library name)
   target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>)
   target_link_libraries(${target} PUBLIC ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE_DEPENDS})
   thimble_compile_options(${target})
+  if(TARGET thimble_headers AND name MATCHES "^(base|graph|models|text|media|passes|runtime|diffusion|api|formats_.*)$")
+    target_precompile_headers(${target} REUSE_FROM thimble_headers)
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+  endif()
 endfunction()
 
 # thimble_test(<name> SOURCES a_test.cpp ... DEPENDS thimble_x ... [LABELS fast|torch|full ...])

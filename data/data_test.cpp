@@ -18,6 +18,7 @@
 #include "data/emoji/pack.h"
 #include "data/emoji/raster.h"
 #include "data/emoji/report.h"
+#include "data/emoji/rewordings.h"
 #include "data/emoji/sources.h"
 #include "data/emoji/tasks.h"
 #include "data/emoji/tgz.h"
@@ -194,11 +195,37 @@ TEST(Captions, TrainedWordingsNeverMeetHeldOutOnes) {
   for (int i = 0; i < 2000; ++i) trained.insert(caption(e, rng, &blue));
   EXPECT_EQ(trained.count("pilot, glossy style on a blue background"), 1u);
   EXPECT_EQ(trained.count("a glossy emoji of a pilot on a blue background"), 1u);
+  EXPECT_EQ(trained.count(styled_caption(e, &blue)), 1u);
   EXPECT_EQ(trained.count("pilot: sky, plane on a blue background"), 1u);
   EXPECT_EQ(trained.count("pilot: sky, sky on a blue background"), 0u);
   EXPECT_EQ(trained.size(), 2u * (3 + 6));  // two labels in three plain wordings and six ordered pairs of tags
   for (int w = 0; w < kHeldOutCaptions; ++w) EXPECT_EQ(trained.count(held_out_caption(e, w, &blue)), 0u);
   EXPECT_THROW(held_out_caption(e, kHeldOutCaptions), Error);
+}
+
+TEST(Captions, RewordingsVaryAndKeepTheSubject) {
+  const Entry e = entry("1f9d1-200d-2708", "pilot", Style::glossy);
+  const NamedColour& blue = background_colours()[5];
+  std::set<std::string> seen;
+  int subjects = 0, styles = 0, grounds = 0;
+  constexpr int kDraws = 2000;
+  Rng rng(6);
+  for (int i = 0; i < kDraws; ++i) {
+    const std::string text = reworded_caption(e, rng, i % 2 == 0 ? &blue : nullptr);
+    seen.insert(text);
+    subjects += text.find("pilot") != std::string::npos || text.find("Pilot") != std::string::npos ||
+                text.find("plane") != std::string::npos || text.find("sky") != std::string::npos ||
+                text.find("Plane") != std::string::npos || text.find("Sky") != std::string::npos;
+    styles += text.find("glossy") != std::string::npos;
+    grounds += text.find("blue") != std::string::npos;
+  }
+  EXPECT_GT(seen.size(), 1800u);
+  EXPECT_GT(subjects, kDraws * 97 / 100);  // a filler may stand inside a name of two words, never inside a word
+  EXPECT_NEAR(styles, kDraws * 0.7, kDraws * 0.05);
+  EXPECT_NEAR(grounds, kDraws * 0.5, kDraws * 0.01);
+  for (int w = 0; w < kHeldOutCaptions; ++w) EXPECT_EQ(seen.count(held_out_caption(e, w, &blue)), 0u);
+  Rng a(9), b(9);
+  EXPECT_EQ(reworded_caption(e, a), reworded_caption(e, b));
 }
 
 TEST(Captions, GroundsAreMostlyWhite) {

@@ -11,6 +11,7 @@
 #include "models/autoencoder.h"
 #include "models/dit.h"
 #include "models/text_encoder.h"
+#include "passes/quantize.h"
 #include "text/byte_bpe.h"
 
 namespace thimble::diffusion {
@@ -65,19 +66,30 @@ void require_equal(const Shape& a, const Shape& b, const char* what) {
     fail(ErrorKind::bad_file, "the parts do not fit: {} {} against {}", what, graph::to_string(a), graph::to_string(b));
 }
 
+// The passes that a file names, in order.
+Graph rewritten(Graph g, const Json& list, std::string_view role) {
+  for (const Json& pass : list) {
+    const std::string name = get_string(pass, "name", "passes");
+    if (name == "quantize") {
+      const std::string what = fmt::format("the pass 'quantize' of the {}", role);
+      g = passes::quantize(g, passes::layers_from_json(get_object(pass, "options", what), what));
+    } else {
+      fail(ErrorKind::unsupported,
+           "the {} was rewritten by the pass '{}', which this Thimble does not know: a newer one is needed", role,
+           name);
+    }
+  }
+  return g;
+}
+
 }  // namespace
 
 std::span<const GraphKind> graph_kinds() { return kKinds; }
 
 graph::Graph build_graph(const Json& config, const Json& passes, std::string_view role, int batch, int size) {
   const std::string type = get_string(config, "type", "config");
-  if (!passes.empty()) {
-    fail(ErrorKind::unsupported,
-         "the {} was rewritten by the pass '{}', which this Thimble does not know: a newer one is needed", role,
-         get_string(passes.front(), "name", "passes"));
-  }
   for (const GraphKind& kind : kKinds) {
-    if (kind.type == type && kind.role == role) return kind.build(config, batch, size);
+    if (kind.type == type && kind.role == role) return rewritten(kind.build(config, batch, size), passes, role);
   }
   fail(ErrorKind::unsupported, "no {} can be built from a config of type '{}'", role, type);
 }

@@ -44,17 +44,18 @@ Var Builder::input(std::string name, Shape shape, DType dtype) {
   return {this, id};
 }
 
-Var Builder::param(std::string_view name, Shape shape, Init init) {
+Var Builder::param(std::string_view name, Shape shape, Init init, DType dtype) {
   std::string full = scoped(name);
   if (const auto found = graph_.find_parameter(full)) {
-    if (graph_.type(*found).shape != shape) {
-      fail(ErrorKind::bad_input, "parameter '{}' is asked for as {} and as {}", full,
-           to_string(graph_.type(*found).shape), to_string(shape));
+    const TensorType asked{dtype, shape};
+    if (graph_.type(*found) != asked) {
+      fail(ErrorKind::bad_input, "parameter '{}' is asked for as {} and as {}", full, to_string(graph_.type(*found)),
+           to_string(asked));
     }
     return {this, *found};
   }
   const auto id = static_cast<ValueId>(graph_.values.size());
-  graph_.values.push_back({{DType::f32, std::move(shape)}, ValueKind::parameter, std::move(full), -1});
+  graph_.values.push_back({{dtype, std::move(shape)}, ValueKind::parameter, std::move(full), -1});
   graph_.parameters.push_back({id, init});
   return {this, id};
 }
@@ -200,7 +201,7 @@ Var Builder::attention(Var q, Var k, Var v, Attention o) { return add(o, {q, k, 
 Var Builder::attention(Var q, Var k, Var v, Var mask, Attention o) { return add(o, {q, k, v, mask}); }
 Var Builder::sinusoidal(Var t, SinusoidalEmbedding o) { return add(o, {t}); }
 Var Builder::resize(Var x, ResizeMode mode, std::int64_t height, std::int64_t width) {
-  return add(Resize{mode, height, width}, {x});
+  return add(Resize{.mode = mode, .height = height, .width = width}, {x});
 }
 Var Builder::pool2d(Var x, Pool2d o) { return add(std::move(o), {x}); }
 Var Builder::pixel_shuffle(Var x, std::int64_t factor) { return add(PixelShuffle{factor}, {x}); }

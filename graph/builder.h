@@ -55,7 +55,7 @@ class Builder {
 
   Var input(std::string name, Shape shape, DType dtype = DType::f32);
   // The name is prefixed with the scope. A name used twice gives the same parameter (shapes must agree).
-  Var param(std::string_view name, Shape shape, Init init);
+  Var param(std::string_view name, Shape shape, Init init, DType dtype = DType::f32);
   Var constant(double value, DType dtype = DType::f32);
   Var constant(Shape shape, std::vector<double> values, DType dtype = DType::f32);
   void output(std::string name, Var v);

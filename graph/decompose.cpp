@@ -108,23 +108,114 @@ Var decompose_op(Builder& b, const Glu& op, const Vars& in) {
   return halves[0] * b.unary(op.activation, halves[1]);
 }
 
-Var decompose_op(Builder& b, const Attention& op, const Vars& in) {
-  const std::int64_t times = op.heads / op.kv_heads;
-  const Var q = split_heads(in[0], op.heads);
-  const Var k = repeat_heads(split_heads(in[1], op.kv_heads), times);
-  const Var v = repeat_heads(split_heads(in[2], op.kv_heads), times);
+// softmax(scale * q k^T + mask), (B, heads, Tq, Tk), f32 where a mask is added. in: q, k, [mask]
+Var attention_map(Builder& b, std::int64_t heads, std::int64_t kv_heads, double scale, bool causal, const Vars& in) {
+  const Var q = split_heads(in[0], heads), k = repeat_heads(split_heads(in[1], kv_heads), heads / kv_heads);
   const std::int64_t queries = q.dim(2), keys = k.dim(2);
-  const double scale = op.scale != 0 ? op.scale : 1 / std::sqrt(static_cast<double>(q.dim(3)));
-
+  if (scale == 0) scale = 1 / std::sqrt(static_cast<double>(q.dim(3)));
   Var scores = b.matmul(q, k, false, true) * number(q, scale);
-  if (in.size() > 3) scores = b.cast(scores, DType::f32) + in[3];
-  if (op.causal) {
+  if (in.size() > 2) scores = b.cast(scores, DType::f32) + in[2];
+  if (causal) {
     const Var rows = b.reshape(counting(b, queries), {queries, 1});
     const Var hidden = b.binary(BinaryKind::less, rows, counting(b, keys));
     scores = b.where(hidden, number(scores, -std::numeric_limits<double>::infinity()), scores);
   }
-  const Var y = b.matmul(b.cast(softmax(scores, 3), v.dtype()), v);
-  return b.reshape(b.transpose(y, {0, 2, 1, 3}), {y.dim(0), queries, op.heads * y.dim(3)});
+  return softmax(scores, 3);
+}
+
+Var attention_apply(Builder& b, Var map, Var values, std::int64_t kv_heads) {
+  const Var v = repeat_heads(split_heads(values, kv_heads), map.dim(1) / kv_heads);
+  const Var y = b.matmul(b.cast(map, v.dtype()), v);
+  return b.reshape(b.transpose(y, {0, 2, 1, 3}), {y.dim(0), y.dim(2), y.dim(1) * y.dim(3)});
+}
+
+Var decompose_op(Builder& b, const Attention& op, const Vars& in) {
+  Vars scored{in[0], in[1]};
+  if (in.size() > 3) scored.push_back(in[3]);
+  return attention_apply(b, attention_map(b, op.heads, op.kv_heads, op.scale, op.causal, scored), in[2], op.kv_heads);
+}
+
+Var decompose_op(Builder& b, const AttentionMap& op, const Vars& in) {
+  return b.cast(attention_map(b, op.heads, op.kv_heads, op.scale, op.causal, in), in[0].dtype());
+}
+
+Var decompose_op(Builder& b, const AttentionApply& op, const Vars& in) {
+  return attention_apply(b, in[0], in[1], op.kv_heads);
+}
+
+Var decompose_op(Builder& b, const LinearAttention& op, const Vars& in) {
+  const Var q = split_heads(b.relu(in[0]), op.heads), k = split_heads(b.relu(in[1]), op.heads),
+            v = split_heads(in[2], op.heads);
+  const Var total = b.matmul(q, b.sum(k, {2}), false, true);  // (B, heads, Tq, 1)
+  const Var y = b.matmul(q, b.matmul(k, v, true, false)) / (total + number(total, op.eps));
+  return b.reshape(b.transpose(y, {0, 2, 1, 3}), {y.dim(0), y.dim(2), y.dim(1) * y.dim(3)});
+}
+
+// The integers of a quantised weight, as f32 (O, I).
+Var whole_numbers(Builder& b, Var weight, std::int64_t bits) {
+  const Var w = b.cast(weight, DType::f32);
+  if (bits == 8) return w;
+  const std::int64_t outputs = w.dim(0), bytes = w.dim(1);
+  const Var high = b.unary(UnaryKind::floor, w * (1.0 / 16)), low = w - high * 16;
+  const auto with_sign = [&](Var nibble) {
+    const Var negative = b.binary(BinaryKind::greater, nibble, number(nibble, 7.5));
+    return b.reshape(b.where(negative, nibble + (-16), nibble), {outputs, bytes, 1});
+  };
+  return b.reshape(b.concat({with_sign(low), with_sign(high)}, 2), {outputs, 2 * bytes});
+}
+
+// (O, groups) to (O, I).
+Var scale_of_each(Builder& b, Var scale, std::int64_t group, std::int64_t inputs) {
+  const std::int64_t outputs = scale.dim(0), groups = scale.dim(1);
+  const Var wide = b.broadcast(b.reshape(scale, {outputs, groups, 1}), {outputs, groups, group});
+  return b.slice(b.reshape(wide, {outputs, groups * group}), 1, 0, inputs);
+}
+
+// A row of activations as multiples of its step: `whole` is q - z.
+struct Steps {
+  Var whole, step;
+};
+
+Steps to_steps(Builder& b, Var x, bool asymmetric) {
+  constexpr double kSmallest = 0x1p-100;  // a row below it counts as zero
+  const Ints last{static_cast<std::int64_t>(x.shape().size()) - 1};
+  const Var nothing = number(x, 0);
+  Var step = x, low = number(x, -127), high = number(x, 127);
+  if (asymmetric) {
+    const Var least = b.binary(BinaryKind::min, b.reduce(ReduceKind::min, x, last), nothing),
+              most = b.binary(BinaryKind::max, b.reduce(ReduceKind::max, x, last), nothing);
+    step = b.binary(BinaryKind::max, most - least, number(x, kSmallest)) / number(x, 255);
+    const Var zero = b.unary(UnaryKind::round, number(x, -128) - least / step);
+    low = number(x, -128) - zero;
+    high = number(x, 127) - zero;
+  } else {
+    const Var most = b.reduce(ReduceKind::max, b.unary(UnaryKind::abs, x), last);
+    step = b.binary(BinaryKind::max, most, number(x, kSmallest)) / number(x, 127);
+  }
+  const Var rounded = b.unary(UnaryKind::round, x / step);
+  return {b.binary(BinaryKind::min, b.binary(BinaryKind::max, rounded, low), high), step};
+}
+
+Var decompose_op(Builder& b, const QuantLinear& op, const Vars& in) {
+  const bool vector = in[0].shape().size() == 1;
+  const Var x = b.cast(vector ? b.reshape(in[0], {1, in[0].dim(0)}) : in[0], DType::f32);
+  // One scale leaves the sum, so that it is one of integers; those of groups stay with their weights.
+  Var weight = whole_numbers(b, in[1], op.bits);
+  if (op.group != 0) weight = weight * scale_of_each(b, in[2], op.group, x.dim(-1));
+  const auto product = [&](Var a) {
+    const Var y = b.matmul(a, weight, false, true);
+    return op.group == 0 ? y * b.reshape(in[2], {in[2].dim(0)}) : y;
+  };
+  Var y = x;
+  if (op.activations == 16) {
+    y = product(x);
+  } else {
+    const Steps steps = to_steps(b, x, op.asymmetric);
+    y = product(steps.whole) * steps.step;
+  }
+  y = b.cast(y, in[0].dtype());
+  if (vector) y = b.reshape(y, {y.dim(1)});
+  return in.size() > 3 ? y + b.cast(in[3], y.dtype()) : y;
 }
 
 Var decompose_op(Builder& b, const SinusoidalEmbedding& op, const Vars& in) {
@@ -174,8 +265,7 @@ Graph decompose(const Graph& graph) {
 
   for (ValueId id : graph.inputs) at(id) = b.input(graph.value(id).name, graph.type(id).shape, graph.type(id).dtype);
   for (const Parameter& p : graph.parameters) {
-    check(graph.type(p.value).dtype == DType::f32, "decompose: a parameter is not f32");
-    at(p.value) = b.param(graph.value(p.value).name, graph.type(p.value).shape, p.init);
+    at(p.value) = b.param(graph.value(p.value).name, graph.type(p.value).shape, p.init, graph.type(p.value).dtype);
   }
   for (const Node& node : graph.nodes) {
     Vars in;

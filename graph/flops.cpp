@@ -1,5 +1,5 @@
 // Floating-point operations of one op. Core ops are counted here; a module op counts what its decomposition counts,
-// so that rewriting a graph never changes its price.
+// so that rewriting a graph never changes its price. A quantised product counts what the product of floats does.
 #include <concepts>
 #include <numeric>
 
@@ -42,6 +42,11 @@ double flops_of(const Conv2d&, Types in, const TensorType& out) {
 
 double flops_of(const Pool2d& op, Types, const TensorType& out) {
   return elements(out) * static_cast<double>(op.kernel[0] * op.kernel[1]);
+}
+
+// As a linear layer of floats: what rounding and unpacking cost is the executor's affair.
+double flops_of(const QuantLinear&, Types in, const TensorType& out) {
+  return elements(out) * (2 * static_cast<double>(in[0].shape.back()) + (in.size() > 3 ? 1 : 0));
 }
 
 // Bilinear: two blends along x and one along y, each a subtraction and a multiply-add.

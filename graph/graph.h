@@ -33,9 +33,9 @@ struct Node {
 
 // How a parameter starts when nothing is loaded.
 struct Init {
-  enum class Kind : std::uint8_t { zeros, ones, normal, uniform };
+  enum class Kind : std::uint8_t { zeros, ones, normal, uniform, constant };
   Kind kind = Kind::zeros;
-  double scale = 0;  // standard deviation, or half width of the uniform
+  double scale = 0;  // standard deviation, half width of the uniform, or the constant
   bool operator==(const Init&) const = default;
 };
 

@@ -58,6 +58,9 @@ constexpr Names<ReduceKind, 5> kReduce{{
 
 constexpr Names<PoolKind, 2> kPool{{{PoolKind::max, "max"}, {PoolKind::average, "average"}}};
 constexpr Names<ResizeMode, 2> kResize{{{ResizeMode::nearest, "nearest"}, {ResizeMode::bilinear, "bilinear"}}};
+constexpr Names<ResizeGrid, 3> kGrid{{{ResizeGrid::half_pixel, "half_pixel"},
+                                      {ResizeGrid::align_corners, "align_corners"},
+                                      {ResizeGrid::asymmetric, "asymmetric"}}};
 
 template <class Kind, std::size_t N>
 std::string_view name_in(const Names<Kind, N>& names, Kind kind) {
@@ -85,10 +88,12 @@ std::string_view to_string(BinaryKind kind) { return name_in(kBinary, kind); }
 std::string_view to_string(ReduceKind kind) { return name_in(kReduce, kind); }
 std::string_view to_string(PoolKind kind) { return name_in(kPool, kind); }
 std::string_view to_string(ResizeMode mode) { return name_in(kResize, mode); }
+std::string_view to_string(ResizeGrid grid) { return name_in(kGrid, grid); }
 bool from_string(std::string_view name, UnaryKind& kind) { return find_in(kUnary, name, kind); }
 bool from_string(std::string_view name, BinaryKind& kind) { return find_in(kBinary, name, kind); }
 bool from_string(std::string_view name, ReduceKind& kind) { return find_in(kReduce, name, kind); }
 bool from_string(std::string_view name, PoolKind& kind) { return find_in(kPool, name, kind); }
 bool from_string(std::string_view name, ResizeMode& mode) { return find_in(kResize, name, mode); }
+bool from_string(std::string_view name, ResizeGrid& grid) { return find_in(kGrid, name, grid); }
 
 }  // namespace thimble::graph

@@ -13,6 +13,7 @@
 #include "graph/ops/matrix.h"
 #include "graph/ops/movement.h"
 #include "graph/ops/norm.h"
+#include "graph/ops/quantized.h"
 #include "graph/ops/reduce.h"
 #include "graph/tensor.h"
 

@@ -224,6 +224,29 @@ TensorType infer(const Linear&, Types in) {
   return out;
 }
 
+TensorType infer(const QuantLinear& op, Types in) {
+  arity(in, 3, 4);
+  want(is_float(in[0].dtype) && !in[0].shape.empty(), "C4: a floating (..., I)", in[0]);
+  if (op.bits != 8 && op.bits != 4) fail(ErrorKind::bad_input, "C2: bits 8 or 4 were wanted, {} came", op.bits);
+  if (op.activations != 8 && op.activations != 16) {
+    fail(ErrorKind::bad_input, "C1: activations of 8 or 16 bits were wanted, {} came", op.activations);
+  }
+  if (op.group != 0 && op.group != 32 && op.group != 64 && op.group != 128) {
+    fail(ErrorKind::bad_input, "C3: a group of 0, 32, 64 or 128 was wanted, {} came", op.group);
+  }
+  const std::int64_t inputs = in[0].shape.back(), per_byte = op.bits == 4 ? 2 : 1;
+  want(in[1].dtype == (op.bits == 4 ? DType::u8 : DType::i8) && in[1].shape.size() == 2 && inputs % per_byte == 0 &&
+           in[1].shape[1] == inputs / per_byte,
+       op.bits == 4 ? "C2: a weight u8 (O, I / 2), I even" : "C2: a weight i8 (O, I)", in[1]);
+  const std::int64_t outputs = in[1].shape[0], groups = op.group == 0 ? 1 : (inputs + op.group - 1) / op.group;
+  want(in[2].dtype == DType::f32, "scales of f32", in[2]);
+  want_shape(in[2], {outputs, groups}, "the scale");
+  if (in.size() == 4) want_shape(in[3], {outputs}, "the bias");
+  TensorType out = in[0];
+  out.shape.back() = outputs;
+  return out;
+}
+
 std::int64_t window(std::int64_t size, std::int64_t before, std::int64_t after, std::int64_t kernel,
                     std::int64_t stride) {
   const std::int64_t room = size + before + after - kernel;
@@ -305,10 +328,55 @@ TensorType infer(const Modulate&, Types in) {
   return in[0];
 }
 
+void want_tokens(Types in, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i)
+    want(is_float(in[i].dtype) && in[i].shape.size() == 3, "a floating (B, T, C)", in[i]);
+}
+
+void want_mask(const TensorType& mask, const Shape& full) {
+  want(mask.dtype == DType::f32 && mask.shape.size() == 4 && broadcast_shapes(mask.shape, full) == full,
+       "an f32 mask that broadcasts to (B, heads, Tq, Tk)", mask);
+}
+
+TensorType infer(const AttentionMap& op, Types in) {
+  arity(in, 2, 3);
+  want_tokens(in, 2);
+  const Shape &q = in[0].shape, &k = in[1].shape;
+  if (op.heads < 1 || op.kv_heads < 1 || op.heads % op.kv_heads != 0 || q[2] % op.heads != 0 ||
+      k[2] % op.kv_heads != 0 || q[2] / op.heads != k[2] / op.kv_heads || q[0] != k[0] || k[1] < 1) {
+    fail(ErrorKind::bad_input, "{} heads over {} key heads do not fit q {} and k {}", op.heads, op.kv_heads,
+         to_string(q), to_string(k));
+  }
+  const Shape full{q[0], op.heads, q[1], k[1]};
+  if (in.size() == 3) want_mask(in[2], full);
+  return {in[0].dtype, full};
+}
+
+TensorType infer(const AttentionApply& op, Types in) {
+  arity(in, 2, 2);
+  want(is_float(in[0].dtype) && in[0].shape.size() == 4, "a floating map (B, heads, Tq, Tk)", in[0]);
+  const Shape &map = in[0].shape, &v = in[1].shape;
+  want(in[1].dtype == in[0].dtype && v.size() == 3 && v[0] == map[0] && v[1] == map[3] && op.kv_heads >= 1 &&
+           map[1] % op.kv_heads == 0 && v[2] % op.kv_heads == 0,
+       "values (B, Tk, kv_heads*Dv) that fit the map, of its type", in[1]);
+  return {in[1].dtype, {map[0], map[2], v[2] / op.kv_heads * map[1]}};
+}
+
+TensorType infer(const LinearAttention& op, Types in) {
+  arity(in, 3, 3);
+  want_tokens(in, 3);
+  const Shape &q = in[0].shape, &k = in[1].shape, &v = in[2].shape;
+  if (op.heads < 1 || q[2] % op.heads != 0 || v[2] % op.heads != 0 || q[2] != k[2] || q[0] != k[0] || k[0] != v[0] ||
+      k[1] != v[1]) {
+    fail(ErrorKind::bad_input, "{} heads do not fit q {}, k {}, v {}", op.heads, to_string(q), to_string(k),
+         to_string(v));
+  }
+  return {in[0].dtype, {q[0], q[1], v[2]}};
+}
+
 TensorType infer(const Attention& op, Types in) {
   arity(in, 3, 4);
-  for (int i : {0, 1, 2})
-    want(is_float(in[index(i)].dtype) && in[index(i)].shape.size() == 3, "a floating (B, T, C)", in[index(i)]);
+  want_tokens(in, 3);
   const Shape &q = in[0].shape, &k = in[1].shape, &v = in[2].shape;
   if (op.heads < 1 || op.kv_heads < 1 || op.heads % op.kv_heads != 0 || q[2] % op.heads != 0 ||
       k[2] % op.kv_heads != 0 || v[2] % op.kv_heads != 0 || q[2] / op.heads != k[2] / op.kv_heads) {
@@ -319,11 +387,7 @@ TensorType infer(const Attention& op, Types in) {
     fail(ErrorKind::bad_input, "q {}, k {} and v {} differ in batch or key length", to_string(q), to_string(k),
          to_string(v));
   }
-  if (in.size() == 4) {
-    const Shape full{q[0], op.heads, q[1], k[1]};
-    want(in[3].dtype == DType::f32 && in[3].shape.size() == 4 && broadcast_shapes(in[3].shape, full) == full,
-         "an f32 mask that broadcasts to (B, heads, Tq, Tk)", in[3]);
-  }
+  if (in.size() == 4) want_mask(in[3], {q[0], op.heads, q[1], k[1]});
   return {in[0].dtype, {q[0], q[1], v[2] / op.kv_heads * op.heads}};
 }
 

@@ -78,7 +78,7 @@ std::string reference_to(const Graph& g, ValueId id) {
   return "?";
 }
 
-constexpr std::string_view kInitNames[] = {"zeros", "ones", "normal", "uniform"};
+constexpr std::string_view kInitNames[] = {"zeros", "ones", "normal", "uniform", "constant"};
 
 // ---- reading ----
 
@@ -288,7 +288,7 @@ class Parser {
 
   Init init() {
     const auto w = word();
-    for (int i = 0; i < 4; ++i) {
+    for (int i = 0; i < 5; ++i) {
       if (w != kInitNames[i]) continue;
       Init out{static_cast<Init::Kind>(i), 0};
       if (i >= 2) out.scale = parse_number<double>();

@@ -30,8 +30,21 @@ struct AxisBytes {
   }
 };
 
+// Numbers of quantised weights, all equally likely: a byte of two int4, or an int8 within init.scale.
+Tensor draw_integers(const TensorType& type, const Init& init, std::uint64_t seed, std::uint64_t stream) {
+  Tensor out(type);
+  Rng rng(seed, stream);
+  const auto limit = static_cast<std::int64_t>(init.kind == Init::Kind::uniform ? init.scale : 0);
+  for (std::byte& b : out.mutable_as<std::byte>()) {
+    const auto value = static_cast<std::int64_t>(rng.below(static_cast<std::uint32_t>(2 * limit + 1))) - limit;
+    b = static_cast<std::byte>(type.dtype == DType::u8 ? rng.below(256) : static_cast<std::uint64_t>(value));
+  }
+  return out;
+}
+
 Tensor draw(const Shape& shape, const Init& init, std::uint64_t seed, std::uint64_t stream) {
   if (init.kind == Init::Kind::ones) return Tensor::filled(shape, 1);
+  if (init.kind == Init::Kind::constant) return Tensor::filled(shape, static_cast<float>(init.scale));
   Tensor out(TensorType{DType::f32, shape});
   auto values = out.mutable_as<float>();
   if (init.kind == Init::Kind::normal) {
@@ -123,6 +136,12 @@ Tensor evaluate(const Weights& w, const LowRankAddRecipe& r) {
   return out;
 }
 
+Tensor evaluate(const Weights& w, const FunctionRecipe& r) {
+  std::vector<Tensor> sources;
+  for (const std::string& name : r.sources) sources.push_back(w.at(name));
+  return r.make(sources);
+}
+
 }  // namespace
 
 Weights::Weights() : id_(next_id()) {}
@@ -179,6 +198,11 @@ void Weights::check_covers(const Graph& graph, std::string_view what) const {
       fail(ErrorKind::bad_file, "{}: tensor '{}' has shape {}, {} was wanted", what, v.name, to_string(t.shape()),
            to_string(v.type.shape));
     }
+    const DType came = t.type().dtype;
+    if (is_float(v.type.dtype) ? !is_float(came) : came != v.type.dtype) {
+      fail(ErrorKind::bad_file, "{}: tensor '{}' is {}, {} was wanted", what, v.name, to_string(t.type()),
+           to_string(v.type));
+    }
   }
 }
 
@@ -186,7 +210,11 @@ Weights initialise(const Graph& graph, std::uint64_t seed) {
   Weights weights;
   std::uint64_t stream = 0;
   for (const Parameter& p : graph.parameters) {
-    weights.set(graph.value(p.value).name, draw(graph.type(p.value).shape, p.init, seed, stream++));
+    const TensorType& type = graph.type(p.value);
+    const bool bytes = type.dtype == DType::i8 || type.dtype == DType::u8;
+    weights.set(graph.value(p.value).name,
+                bytes ? draw_integers(type, p.init, seed, stream) : draw(type.shape, p.init, seed, stream));
+    ++stream;
   }
   return weights;
 }

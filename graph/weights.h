@@ -3,6 +3,7 @@
 // Not here: packed layouts (runtime/), file formats (formats/).
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -36,7 +37,12 @@ struct LowRankAddRecipe {
   std::string source, down, up;
   double factor = 1;
 };  // source + factor * up * down
-using Recipe = std::variant<SliceRecipe, ConcatRecipe, ScaleRecipe, InitRecipe, LowRankAddRecipe>;
+// Whatever a pass computes: `make` gets the sources in order.
+struct FunctionRecipe {
+  std::vector<std::string> sources;
+  std::function<Tensor(std::span<const Tensor>)> make;
+};
+using Recipe = std::variant<SliceRecipe, ConcatRecipe, ScaleRecipe, InitRecipe, LowRankAddRecipe, FunctionRecipe>;
 
 class Weights {
  public:

@@ -31,15 +31,6 @@ Var residual_block(Builder& b, Var x, Config::Activation activation) {
   return norm(b, h, "norm") + x;
 }
 
-// q, k, v (B, heads, T, D): relu(q) (relu(k)^T v) over relu(q) times the sum of the keys.
-Var linear_attention(Builder& b, Var q, Var k, Var v) {
-  q = b.relu(q);
-  k = b.relu(k);
-  const Var weighted = b.matmul(q, b.matmul(k, v, true));
-  const Var total = b.matmul(q, b.sum(k, {2}), false, true);
-  return weighted / (total + kAttentionEps);
-}
-
 // Queries, keys and values at scale 1 and, smoothed by a depthwise convolution and mixed within heads, at larger
 // scales. The channels of all are cut into runs of 3 * head_width, each holding q, k and v of one head.
 Var multi_scale_attention(Builder& b, Var x, const Config& c, const Config::Level& level) {
@@ -57,9 +48,11 @@ Var multi_scale_attention(Builder& b, Var x, const Config& c, const Config::Leve
   }
   const std::int64_t all = heads * static_cast<std::int64_t>(scales.size());
   Var h = scales.size() == 1 ? qkv : b.concat(scales, -1);
-  h = b.transpose(b.reshape(h, {shape[0], tokens, all, 3 * c.head_width}), {0, 2, 1, 3});
-  const auto parts = b.chunk(h, -1, 3);
-  h = b.transpose(linear_attention(b, parts[0], parts[1], parts[2]), {0, 2, 1, 3});
+  std::vector<Var> parts;
+  for (const Var part : b.chunk(b.reshape(h, {shape[0], tokens, all, 3 * c.head_width}), -1, 3)) {
+    parts.push_back(b.reshape(part, {shape[0], tokens, all * c.head_width}));
+  }
+  h = b.add(graph::LinearAttention{all, kAttentionEps}, parts);
   h = b.linear(b.reshape(h, {shape[0], shape[1], shape[2], all * c.head_width}), "to_out", shape[3], plain);
   return norm(b, h, "norm_out") + x;
 }

@@ -50,20 +50,10 @@ Projected project(Var x, Var source, std::int64_t width, bool bias, bool qk_norm
   return p;
 }
 
-// y_i = sum_j (q_i . k_j) v_j / (sum_j q_i . k_j + 1e-15) with q and k past a ReLU: linear in the number of tokens,
-// because the sums over j are taken first.
+// Linear in the number of tokens: queries and keys past a ReLU, sums over the keys first.
 Var linear_attention(const Projected& p, std::int64_t heads) {
   constexpr double kEps = 1e-15;
-  Builder& b = *p.q.builder;
-  const auto split = [&](Var x) {
-    return b.transpose(b.reshape(x, {x.dim(0), x.dim(1), heads, x.dim(2) / heads}), {0, 2, 1, 3});
-  };
-  const Var q = split(b.relu(p.q)), k = split(b.relu(p.k)), v = split(p.v);
-  const Var values = b.matmul(k, v, true, false);              // (B, heads, D, D)
-  const Var weights = b.sum(k, {2});                           // (B, heads, 1, D)
-  const Var total = b.matmul(q, weights, false, true) + kEps;  // (B, heads, T, 1)
-  const Var y = b.matmul(q, values) / total;
-  return b.reshape(b.transpose(y, {0, 2, 1, 3}), p.q.shape());
+  return p.q.builder->add(graph::LinearAttention{heads, kEps}, {p.q, p.k, p.v});
 }
 
 Var glu_mb_conv(Var x, std::int64_t rows, std::int64_t columns, std::int64_t hidden) {

@@ -162,8 +162,10 @@ TEST(FoldConstants, LeavesLargeValuesAndGraphsWithoutConstants) {
 }
 
 TEST(Passes, TheListNamesThem) {
-  ASSERT_EQ(passes().size(), 2u);
-  EXPECT_EQ(passes()[1].name, "split_invariant");
+  ASSERT_EQ(passes().size(), 4u);
+  EXPECT_EQ(passes()[1].name, "lora_branch");
+  EXPECT_EQ(passes()[2].name, "quantize");
+  EXPECT_EQ(passes()[3].name, "split_invariant");
 }
 
 }  // namespace

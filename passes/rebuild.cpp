@@ -10,7 +10,7 @@ Var Rebuild::get(ValueId v) {
   if (!has(v)) {
     check(from_.value(v).kind == ValueKind::parameter, "a pass copies a node before its inputs");
     for (const Parameter& p : from_.parameters) {
-      if (p.value == v) set(v, builder_.param(from_.value(v).name, from_.type(v).shape, p.init));
+      if (p.value == v) set(v, builder_.param(from_.value(v).name, from_.type(v).shape, p.init, from_.type(v).dtype));
     }
   }
   return made_[static_cast<std::size_t>(v)];

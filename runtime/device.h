@@ -44,6 +44,7 @@ struct StepReport {
   std::string place;             // of the result: "arena", "output 0"
   std::size_t offset = 0;        // in the arena
   std::size_t bytes = 0;         // of the result
+  std::size_t moved_bytes = 0;   // read and written at least once: operands, weights, the result
 };
 
 struct PlanReport {

@@ -24,6 +24,7 @@ bool passes_type_on(const Op& op) {
 
 bool needs_f32(const Graph& g, const Node& node, std::size_t operand, const std::vector<bool>& wants) {
   if (std::holds_alternative<Attention>(node.op)) return operand == 3;
+  if (std::holds_alternative<AttentionMap>(node.op)) return operand == 2;
   if (std::holds_alternative<SinusoidalEmbedding>(node.op)) return true;
   if (const auto* b = std::get_if<Binary>(&node.op); b && is_comparison(b->kind)) return true;
   if (const auto* c = std::get_if<Cast>(&node.op); c && !is_float(c->dtype)) return true;
@@ -57,7 +58,7 @@ void store_product_as_f32(const Graph& g, Facts& f, ValueId v) {
     const std::int32_t producer = g.value(chain.back()).producer;
     if (producer < 0) return;
     const Node& node = g.nodes[index(producer)];
-    if (is_any<Linear, Conv2d>(node.op)) break;
+    if (is_any<Linear, Conv2d, QuantLinear>(node.op)) break;
     if (!is_any<Reshape, PixelShuffle>(node.op) || f.sole_reader(node.inputs[0]) != producer) return;
     chain.push_back(node.inputs[0]);
   }

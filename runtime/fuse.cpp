@@ -39,7 +39,7 @@ struct Fuser {
 bool is_product(const Fuser& s, const Unit& u) {
   const Node& node = s.node(u.node);
   return std::holds_alternative<Linear>(node.op) || std::holds_alternative<Conv2d>(node.op) ||
-         is_linear_matmul(s.g, s.f, node);
+         std::holds_alternative<QuantLinear>(node.op) || is_linear_matmul(s.g, s.f, node);
 }
 
 // A sum or product of the unit's result with another value; the other operand, or -1.
@@ -54,7 +54,9 @@ ValueId other_operand(const Fuser& s, const Unit& u, BinaryKind kind, int& n) {
 bool fuse_upsample(Fuser& s, Unit& u) {
   int n = -1;
   const auto* resize = std::get_if<Resize>(&s.node(u.node).op);
-  if (resize == nullptr || resize->mode != ResizeMode::nearest || s.next<Conv2d>(u, n) == nullptr) return false;
+  if (resize == nullptr || resize->mode != ResizeMode::nearest || resize->grid == ResizeGrid::align_corners ||
+      s.next<Conv2d>(u, n) == nullptr)
+    return false;
   const Shape& from = s.g.type(u.x).shape;
   if (resize->height != 2 * from[1] || resize->width != 2 * from[2] || s.node(n).inputs[0] != u.output) return false;
   if (!s.f.fixed[index(s.node(n).inputs[1])]) return false;
@@ -159,7 +161,7 @@ int sole_attention(const Fuser& s, ValueId v) {
   for (int reader : s.f.readers[index(v)]) {
     const Op& op = s.node(reader).op;
     int found = -1;
-    if (std::holds_alternative<Attention>(op)) {
+    if (std::holds_alternative<Attention>(op) || std::holds_alternative<LinearAttention>(op)) {
       found = reader;
     } else if (std::holds_alternative<Slice>(op)) {
       found = sole_attention(s, s.node(reader).output);
@@ -248,6 +250,7 @@ std::vector<Unit> fuse(const Graph& g, const Facts& f) {
         node.inputs.size() > 2) {
       u.bias = node.inputs[2];
     }
+    if (std::holds_alternative<QuantLinear>(node.op) && node.inputs.size() > 3) u.bias = node.inputs[3];
     s.taken[index(n)] = true;
     for (bool again = true; again;) {
       again = std::ranges::any_of(kFusions, [&](const FusionRow& row) { return row.apply(s, u); });

@@ -1,9 +1,8 @@
-// Linear layers, products by fixed matrices, convolutions, attention, and products of two computed matrices.
+// Linear layers, products by fixed matrices, convolutions, and products of two computed matrices.
 #include <algorithm>
-#include <cmath>
 
 #include "base/error.h"
-#include "runtime/lowering.h"
+#include "runtime/lower_product.h"
 
 namespace thimble::runtime {
 
@@ -12,12 +11,6 @@ using namespace graph;
 namespace {
 
 std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
-
-// Of matrix inputs; the result has this type or f32.
-DType product_type(const Lowering& l, const Unit& u) {
-  const DType type = l.type(u.x).dtype;
-  return type == DType::f32 ? l.activations : type;
-}
 
 kernels::Activation activation(std::optional<UnaryKind> kind) {
   if (!kind) return kernels::Activation::none;
@@ -58,7 +51,13 @@ Located shuffled_bias(Lowering& l, const Unit& u) {
   return dense_at(l.fixed_buffer(std::move(b)), {DType::f32, {n}});
 }
 
-// Bias, activation, gate and residual of `u`: the epilogue, and operands 2 to 4. Call it before result().
+}  // namespace
+
+DType product_type(const Lowering& l, const Unit& u) {
+  const DType type = l.type(u.x).dtype;
+  return type == DType::f32 ? l.activations : type;
+}
+
 kernels::Epilogue epilogue(Lowering& l, const Unit& u, Operands& io) {
   kernels::Epilogue e;
   const Shape& shape = l.type(u.output).shape;
@@ -94,6 +93,8 @@ Lowering::Kernel describe(const Lowering& l, const kernels::GemmKernel& kernel) 
 std::string layout_key(const kernels::GemmKernel& kernel) {
   return fmt::format("panels {} of {} by {}", static_cast<int>(kernel.layout), kernel.nr, kernel.kr);
 }
+
+namespace {
 
 std::string source_key(const Lowering& l, ValueId v) {
   const StaticSource s = l.source(v);
@@ -333,46 +334,6 @@ void lower(Lowering& l, const Unit& u, const Conv2d& op) {
       false,           kernels::ShuffleOrder::space_first, y.shape[0], y.shape[1], y.shape[2], z.shape[3], u.shuffle,
       size_of(y.dtype)};
   l.emit(&u, "pixel_shuffle", {"pixel_shuffle"}, move, {.in = {Lowering::at(y)}, .out = Lowering::at(z)}, z);
-}
-
-void lower(Lowering& l, const Unit& u, const Attention& op) {
-  const DType type = l.stored(u.output);
-  const auto& kernel = want_kernel(kernels::pick_attention(type, l.isa), type, "attention");
-  const auto& in = l.node(u).inputs;
-  const auto tokens = [&](ValueId v) {  // (B, T, heads * D), the last axis contiguous
-    const Located x = l.read(v, type);
-    return x.shape[2] == 1 || x.strides[2] == 1 ? x : l.read_dense(v, type);
-  };
-  const Located q = tokens(in[0]), k = tokens(in[1]), v = tokens(in[2]);
-  const Located y = l.result(u);
-  AttentionStep step{&kernel, {}};
-  kernels::AttentionArgs& a = step.args;
-  a.batch = q.shape[0];
-  a.q_len = q.shape[1];
-  a.k_len = k.shape[1];
-  a.heads = op.heads;
-  a.kv_heads = op.kv_heads;
-  a.head_size = q.shape[2] / op.heads;
-  a.value_size = v.shape[2] / op.kv_heads;
-  a.q_strides = {q.strides[0], q.strides[1], a.head_size};
-  a.k_strides = {k.strides[0], k.strides[1], a.head_size};
-  a.v_strides = {v.strides[0], v.strides[1], a.value_size};
-  a.out_strides = {y.strides[0], y.strides[1], a.value_size};
-  a.scale = static_cast<float>(op.scale != 0 ? op.scale : 1 / std::sqrt(static_cast<double>(a.head_size)));
-  a.causal = op.causal;
-  Operands io{.in = {Lowering::at(q), Lowering::at(k), Lowering::at(v)}, .out = Lowering::at(y)};
-  if (in.size() > 3) {
-    const Located mask = l.read(in[3], DType::f32);
-    const auto stride = [&](std::size_t axis) { return mask.shape[axis] == 1 ? 0 : mask.strides[axis]; };
-    a.mask_stride_b = stride(0);
-    a.mask_stride_h = stride(1);
-    a.mask_stride_q = stride(2);
-    a.mask_stride_k = stride(3);
-    io.in[3] = Lowering::at(mask);
-  }
-  const std::size_t scratch = kernels::attention_scratch_bytes(kernel, a) * index(l.threads);
-  l.emit(&u, u.name, {std::string(kernel.name), refused_rows(kernels::attention_kernels(), &kernel, l.isa)}, step, io,
-         y, scratch);
 }
 
 }  // namespace thimble::runtime

@@ -74,7 +74,10 @@ void lower(Lowering& l, const Unit& u, const Resize& op) {
                    .out_w = op.width,
                    .channels = x.shape[3]}};
   step.args.mode = op.mode == ResizeMode::nearest ? kernels::ResizeMode::nearest : kernels::ResizeMode::bilinear;
-  step.args.grid = kernels::ResizeGrid::half_pixel;
+  constexpr kernels::ResizeGrid kGrids[] = {kernels::ResizeGrid::half_pixel, kernels::ResizeGrid::align_corners,
+                                            kernels::ResizeGrid::asymmetric};
+  static_assert(static_cast<int>(ResizeGrid::asymmetric) == 2 && static_cast<int>(ResizeGrid::align_corners) == 1);
+  step.args.grid = kGrids[static_cast<int>(op.grid)];
   l.emit(&u, u.name, {std::string(k.name), refused_rows(kernels::resample_kernels(), &k, l.isa)}, step,
          {.in = {Lowering::at(x)}, .out = Lowering::at(y)}, y);
 }

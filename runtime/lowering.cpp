@@ -227,10 +227,11 @@ void Lowering::emit(const Unit* u, std::string op, Kernel kernel, Step step, Ope
   r.output = type_text(out);
   r.kernel = std::move(kernel.name);
   r.refused = std::move(kernel.refused);
-  r.bytes = out.bytes();
+  r.bytes = r.moved_bytes = out.bytes();
   for (Place p : io.in) {
     const PlanBuffer* b = touch(p);
     if (b && b->home == Home::fixed) r.weight_bytes += b->bytes;
+    if (b) r.moved_bytes += b->bytes;
   }
   touch(io.out);
   plan_.scratch_bytes = std::max(plan_.scratch_bytes, scratch);

@@ -56,6 +56,9 @@ class Lowering {
 
   static Place at(const Located& l) { return {l.buffer, l.offset * static_cast<std::int64_t>(size_of(l.dtype))}; }
 
+  // Inputs of quantised layers as int8, by value and form: layers that read one input share them.
+  std::map<std::string, Located> packed_activations;
+
   struct Kernel {
     std::string name = "plain", refused = {};
   };

@@ -98,11 +98,25 @@ using graph::Graph;
 using graph::Precision;
 using graph::Tensor;
 
+// Quantised products of all kinds, kept maps and linear attention.
+Graph quantised() {
+  graph::Builder b("quantised");
+  graph::Var x = b.input("x", {2, 16, 64});
+  const auto q = quant_linear(x, "q", 64, {.bits = 8}), k = quant_linear(x, "k", 64, {.bits = 8}),
+             v = quant_linear(x, "v", 64, {.bits = 4, .group = 32, .asymmetric = true});
+  const auto map = b.add(graph::AttentionMap{2, 2}, {q, k});
+  x = x + b.add(graph::AttentionApply{2}, {map, v}) + b.add(graph::LinearAttention{2}, {q, k, v});
+  x = quant_linear(b.gelu(x), "out", 64, {.bits = 4, .activations = 16}) + x;
+  b.output("y", quant_linear(x, "wide", 64, {.bits = 8, .activations = 16}));
+  return b.finish();
+}
+
 std::vector<Graph> networks() {
   std::vector<Graph> out;
   out.push_back(models::build_dit({.width = 64, .depth = 2}, 2, 16));
   out.push_back(models::build_decoder({.channels = {16, 32, 32, 32}, .decoder_blocks = {1, 1, 1, 1}}, 1, 128));
   out.push_back(models::build_text_encoder({.vocabulary = 100, .width = 64}, 2, 16));
+  out.push_back(quantised());
   return out;
 }
 
@@ -135,7 +149,10 @@ TEST(Memory, APlanHoldsWhatItSaid) {
     for (Precision precision : {Precision::f32, Precision::bf16}) {
       graph::Weights weights;
       const graph::Weights drawn = draw_weights(g, false);
-      for (const std::string& name : drawn.names()) weights.set(name, drawn.at(name).to(DType::f16));
+      for (const std::string& name : drawn.names()) {
+        const Tensor& t = drawn.at(name);
+        weights.set(name, is_float(t.type().dtype) ? t.to(DType::f16) : t);
+      }
       const std::int64_t before = g_buffers;
       const auto program = executor->compile(g, weights, {precision});
       EXPECT_EQ(g_buffers - before, static_cast<std::int64_t>(program->memory().peak_bytes()))

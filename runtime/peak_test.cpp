@@ -24,10 +24,13 @@ using graph::Tensor;
 constexpr std::int64_t kWidth = 1280, kRows = 4096;
 constexpr int kLayers = 6;
 
-Graph chain() {
+Graph chain(std::optional<graph::QuantLinear> format = {}) {
   graph::Builder b("chain");
   graph::Var x = b.input("x", {kRows, kWidth});
-  for (int i = 0; i < kLayers; ++i) x = x + b.relu(b.linear(x, "layer" + std::to_string(i), kWidth));
+  for (int i = 0; i < kLayers; ++i) {
+    const std::string name = "layer" + std::to_string(i);
+    x = x + b.relu(format ? quant_linear(x, name, kWidth, *format) : b.linear(x, name, kWidth));
+  }
   b.output("y", b.slice(x, 0, 0, 1));
   return b.finish();
 }
@@ -96,6 +99,15 @@ TEST(Peak, OfMappedWeights) {
     weights.set(name, Tensor(type, mapped, mapped->bytes().data() + place));
   }
   expect_planned(g, weights, {.threads = 2, .packed = [&] { mapped->release_pages(); }}, Precision::bf16);
+}
+
+// Integers of 8 and 4 bits are held at their size, and the rounded activations stand in the plan's arena.
+TEST(Peak, OfQuantisedWeights) {
+  for (const graph::QuantLinear format : {graph::QuantLinear{.bits = 8}, graph::QuantLinear{.bits = 4, .group = 64},
+                                          graph::QuantLinear{.bits = 4, .group = 64, .activations = 16}}) {
+    const Graph g = chain(format);
+    expect_planned(g, draw_weights(g, false), {.threads = 2}, Precision::bf16);
+  }
 }
 
 }  // namespace

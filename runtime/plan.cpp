@@ -27,6 +27,12 @@ bool must_decompose(const Graph& g, const Node& node) {
     constexpr UnaryKind kServed[] = {sigmoid, relu, silu, gelu, gelu_tanh, UnaryKind::tanh};
     return std::ranges::find(kServed, glu->activation) == std::end(kServed);
   }
+  if (std::holds_alternative<QuantLinear>(node.op)) {
+    const DType type = g.type(node.output).dtype;
+    return g.value(node.inputs[1]).kind != ValueKind::parameter ||
+           g.value(node.inputs[2]).kind != ValueKind::parameter ||
+           g.type(node.inputs[0]).shape.back() > kernels::kMaxQgemmK || (type != DType::f32 && type != DType::bf16);
+  }
   if (const auto* attention = std::get_if<Attention>(&node.op)) {
     return g.type(node.inputs[0]).shape[2] / attention->heads > kMaxHeadSize ||
            g.type(node.inputs[2]).shape[2] / attention->kv_heads > kMaxHeadSize;
@@ -40,7 +46,8 @@ Graph decompose_unserved(const Graph& g, std::vector<int>& origin) {
   std::vector<Var> made(g.values.size());
   const auto at = [&](ValueId id) -> Var& { return made[index(id)]; };
   for (ValueId id : g.inputs) at(id) = b.input(g.value(id).name, g.type(id).shape, g.type(id).dtype);
-  for (const Parameter& p : g.parameters) at(p.value) = b.param(g.value(p.value).name, g.type(p.value).shape, p.init);
+  for (const Parameter& p : g.parameters)
+    at(p.value) = b.param(g.value(p.value).name, g.type(p.value).shape, p.init, g.type(p.value).dtype);
   for (std::size_t n = 0; n < g.nodes.size(); ++n) {
     const Node& node = g.nodes[n];
     std::vector<Var> in;

@@ -23,6 +23,30 @@ void GemmStep::run(const StepContext& c) const noexcept {
   kernels::gemm(*kernel, a, c.pool, c.scratch);
 }
 
+void PackActivationsStep::run(const StepContext& c) const noexcept {
+  kernels::QActivations a = source;
+  a.x = c.in(0);
+  kernels::pack_activations(*kernel, M, K, group, a, c.pool, c.out());
+}
+
+void QgemmStep::run(const StepContext& c) const noexcept {
+  kernels::QgemmArgs a = args;
+  a.A = c.in(0);
+  a.W = c.in(1);
+  a.C = c.out();
+  address(a.epilogue, c);
+  kernels::qgemm(*kernel, a, c.pool, c.scratch);
+}
+
+void W4A16Step::run(const StepContext& c) const noexcept {
+  kernels::GemmArgs a = args;
+  a.A = c.in(0);
+  a.W = c.in(1);
+  a.C = c.out();
+  address(a.epilogue, c);
+  kernels::w4a16(kernel, a, group, c.pool, c.scratch);
+}
+
 void ConvStep::run(const StepContext& c) const noexcept {
   kernels::ConvArgs a = args;
   a.x = c.in(0);
@@ -47,6 +71,32 @@ void AttentionStep::run(const StepContext& c) const noexcept {
   a.mask = c.in<float>(3);
   a.out = c.out();
   kernels::attention(*kernel, a, c.pool, c.scratch);
+}
+
+void AttentionMapStep::run(const StepContext& c) const noexcept {
+  kernels::AttentionMapArgs a = args;
+  a.q = c.in(0);
+  a.k = c.in(1);
+  a.mask = c.in<float>(2);
+  a.map = c.out();
+  kernels::attention_map(kernels, a, c.pool, c.scratch);
+}
+
+void AttentionApplyStep::run(const StepContext& c) const noexcept {
+  kernels::AttentionApplyArgs a = args;
+  a.map = c.in(0);
+  a.v = c.in(1);
+  a.out = c.out();
+  kernels::attention_apply(kernels, a, c.pool, c.scratch);
+}
+
+void LinearAttentionStep::run(const StepContext& c) const noexcept {
+  kernels::LinearAttentionArgs a = args;
+  a.q = c.in(0);
+  a.k = c.in(1);
+  a.v = c.in(2);
+  a.out = c.out();
+  kernels::linear_attention(*kernel, a, c.pool, c.scratch);
 }
 
 void RowNormStep::run(const StepContext& c) const noexcept {

@@ -11,10 +11,14 @@
 #include "base/threads.h"
 #include "graph/ops/elementwise.h"
 #include "kernels/attention/attention.h"
+#include "kernels/attention/linear.h"
+#include "kernels/attention/map.h"
 #include "kernels/conv/conv.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/norm/norm.h"
+#include "kernels/qgemm/qgemm.h"
+#include "kernels/qgemm/w4a16.h"
 #include "kernels/reduce/copy.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/resample/resample.h"
@@ -60,6 +64,27 @@ struct ConvStep {  // x, w, [bias], [gate], [residual]
   void run(const StepContext& c) const noexcept;
 };
 
+// Rounds rows to int8 in the order of a kernel, with a scale and a zero-point each.
+struct PackActivationsStep {  // x
+  const kernels::QgemmKernel* kernel;
+  std::int64_t M, K, group;
+  kernels::QActivations source;
+  void run(const StepContext& c) const noexcept;
+};
+
+struct QgemmStep {  // packed activations, w, [bias], [gate], [residual]
+  const kernels::QgemmKernel* kernel;
+  kernels::QgemmArgs args;
+  void run(const StepContext& c) const noexcept;
+};
+
+struct W4A16Step {  // a, w, [bias], [gate], [residual]
+  kernels::W4A16Kernel kernel;
+  kernels::GemmArgs args;
+  std::int64_t group;
+  void run(const StepContext& c) const noexcept;
+};
+
 // Packs a weight that is computed by the graph, for the product that follows.
 struct PackGemmStep {  // source (N, K)
   const kernels::GemmKernel* kernel;
@@ -80,6 +105,24 @@ struct MatMulStep {  // a, b
 struct AttentionStep {  // q, k, v, [mask]
   const kernels::AttentionKernel* kernel;
   kernels::AttentionArgs args;
+  void run(const StepContext& c) const noexcept;
+};
+
+struct AttentionMapStep {  // q, k, [mask]
+  kernels::MapKernels kernels;
+  kernels::AttentionMapArgs args;
+  void run(const StepContext& c) const noexcept;
+};
+
+struct AttentionApplyStep {  // map, v
+  kernels::MapKernels kernels;
+  kernels::AttentionApplyArgs args;
+  void run(const StepContext& c) const noexcept;
+};
+
+struct LinearAttentionStep {  // q, k, v
+  const kernels::LinearAttentionKernel* kernel;
+  kernels::LinearAttentionArgs args;
   void run(const StepContext& c) const noexcept;
 };
 
@@ -203,7 +246,8 @@ struct ShuffleStep {  // x
 };
 
 using Step =
-    std::variant<GemmStep, ConvStep, PackGemmStep, MatMulStep, AttentionStep, RowNormStep, GroupNormStep, SoftmaxStep,
+    std::variant<GemmStep, PackActivationsStep, QgemmStep, W4A16Step, ConvStep, PackGemmStep, MatMulStep, AttentionStep,
+                 AttentionMapStep, AttentionApplyStep, LinearAttentionStep, RowNormStep, GroupNormStep, SoftmaxStep,
                  UnaryStep, BinaryStep, WhereStep, GluStep, ScaleAddStep, CastStep, PlainStep, ReduceStep, CopyStep,
                  FillStep, GatherStep, SinusoidalStep, ResizeStep, PoolStep, ShuffleStep>;
 

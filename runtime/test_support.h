@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/rng.h"
+#include "graph/builder.h"
 #include "graph/reference.h"
 #include "runtime/device.h"
 
@@ -37,15 +38,34 @@ inline graph::Weights draw_weights(const graph::Graph& g, bool as_bf16) {
   std::uint64_t stream = 0;
   for (const graph::Parameter& p : g.parameters) {
     graph::Tensor t(g.type(p.value));
+    if (!is_float(t.type().dtype)) {  // of quantised weights: int8, or two int4 a byte
+      Rng rng(3, stream++);
+      for (std::byte& b : t.mutable_as<std::byte>()) b = static_cast<std::byte>(rng.below(256));
+      weights.set(g.value(p.value).name, t);
+      continue;
+    }
     auto values = t.mutable_as<float>();
     fill_normal(values, 3, stream++);
     const bool drawn = p.init.kind == graph::Init::Kind::normal && p.init.scale > 0;
     const float scale = drawn ? static_cast<float>(p.init.scale) : 0.1f,
                 centre = p.init.kind == graph::Init::Kind::ones ? 1 : 0;
-    for (float& v : values) v = centre + scale * v;
+    const bool constant = p.init.kind == graph::Init::Kind::constant;  // a scale of quantised weights
+    for (float& v : values) v = constant ? static_cast<float>(p.init.scale) : centre + scale * v;
     weights.set(g.value(p.value).name, as_bf16 ? t.to(DType::bf16).to(DType::f32) : t);
   }
   return weights;
+}
+
+// A linear layer with integer weights, as the pass makes them.
+inline graph::Var quant_linear(graph::Var x, const std::string& name, std::int64_t out, graph::QuantLinear op) {
+  graph::Builder& b = *x.builder;
+  const std::int64_t in = x.dim(-1), groups = op.group == 0 ? 1 : (in + op.group - 1) / op.group;
+  const graph::Init numbers{graph::Init::Kind::uniform, 127},
+      scale{graph::Init::Kind::constant, 1 / (std::sqrt(static_cast<double>(in)) * (op.bits == 4 ? 4 : 64))};
+  return b.add(op, {x,
+                    op.bits == 4 ? b.param(name + ".weight", {out, in / 2}, numbers, DType::u8)
+                                 : b.param(name + ".weight", {out, in}, numbers, DType::i8),
+                    b.param(name + ".weight.scale", {out, groups}, scale), b.param(name + ".bias", {out}, {})});
 }
 
 // Largest difference, relative to the larger of the element and the root mean square of the reference.

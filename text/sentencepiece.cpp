@@ -98,7 +98,7 @@ std::string SentencePiece::normalise(std::string_view text) const {
     if (!piece.empty()) after_space = piece.ends_with(' ');
     after_space &= n.remove_extra_whitespaces;
   }
-  while (n.remove_extra_whitespaces && out.ends_with(mark)) out.resize(out.size() - mark.size());
+  while (n.remove_extra_whitespaces && out.ends_with(mark)) out.erase(out.size() - mark.size());
   return out;
 }
 

@@ -15,6 +15,7 @@ plot: base media
 net: base
 text: base
 dsp: base kernels media
+voice: base media dsp data net plot
 models: base graph
 passes: base graph kernels
 runtime: base graph kernels
@@ -25,9 +26,9 @@ metrics: base graph formats media models
 gauge: base graph formats
 train: base graph formats media text models passes diffusion data metrics plot
 cli/device: base kernels graph formats media text models passes runtime diffusion api
-cli/workbench: base kernels graph formats media text models passes runtime diffusion api data metrics train plot net dsp gauge
+cli/workbench: base kernels graph formats media text models passes runtime diffusion api data metrics train plot net dsp gauge voice
 '
-workbench_only='plot data metrics train net dsp gauge'
+workbench_only='plot data metrics train net dsp gauge voice'
 
 status=0
 complain() {

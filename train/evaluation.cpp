@@ -234,10 +234,10 @@ class Evaluator {
     media::write_image(o_.output / file, plot::contact_sheet(tiles, {.columns = 8, .title = title}));
   }
 
-  // Held-out combinations spread over families, in trained wordings.
+  // Entries of a split spread over families, in a trained wording that names the style.
   std::vector<std::string> split_prompts(data::Split split, int count) {
     std::vector<std::string> out;
-    for (const Prompted& p : prompted(split, count, 0)) out.push_back(p.prompt);
+    for (const Prompted& p : prompted(split, count, -1)) out.push_back(data::styled_caption(*p.entry, p.ground));
     return out;
   }
 

@@ -186,7 +186,7 @@ LoopResult train_generator(const GeneratorTraining& given, const ProgressFn& pro
   const auto cache = std::make_shared<const LatentCache>(LatentCache::open(given.latents));
   const auto tokenizer = std::make_shared<const text::ByteBpe>(read_tokenizer(given.tokenizer));
   const GeneratorTraining o = settle(given, *cache, *tokenizer);
-  const DrawOptions draw{o.batch, o.empty_captions, o.on_colour, o.shift, o.text_buckets};
+  const DrawOptions draw{o.batch, o.empty_captions, o.reworded, o.on_colour, o.shift, o.text_buckets};
   const GeneratorData data(set, cache, tokenizer, data::Split::train);
   const GeneratorData unseen(set, cache, tokenizer, data::Split::validation);
 

@@ -32,6 +32,7 @@ struct GeneratorTraining {
   std::filesystem::path weights;  // start from this checkpoint's weights with a fresh optimiser
   int batch = 128;
   double empty_captions = 0.1;
+  double reworded = 0.5;   // part of the captions said in other words (data/emoji/rewordings.h)
   double on_colour = 0.3;  // part of the pictures that lies on a colour, which the caption says
   double shift = 1;        // of training times; above 1: noisier
   Schedule schedule{ScheduleKind::plateau, 1e-3, 500};

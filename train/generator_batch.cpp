@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "data/emoji/captions.h"
+#include "data/emoji/rewordings.h"
 
 namespace thimble::train {
 
@@ -33,7 +34,8 @@ GeneratorBatch GeneratorData::draw(const DrawOptions& o, std::uint64_t seed, std
     const int version = solid ? 1 + static_cast<int>(rng.below(static_cast<std::uint64_t>(cache_->grounds()))) : 0;
     const data::NamedColour* ground =
         solid ? &data::background_colours()[static_cast<std::size_t>(cache_->ground(entry.id, version))] : nullptr;
-    std::string caption = data::caption(entry, rng, ground);
+    std::string caption =
+        rng.chance(o.reworded) ? data::reworded_caption(entry, rng, ground) : data::caption(entry, rng, ground);
     if (rng.chance(o.empty_captions)) caption.clear();
     captions.push_back(std::move(caption));
     const double plain = 1 / (1 + std::exp(-rng.normal()));

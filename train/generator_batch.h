@@ -22,7 +22,7 @@ struct GeneratorBatch {
 
 struct DrawOptions {
   int batch = 128;
-  double empty_captions = 0.1, on_colour = 0.3, shift = 1;
+  double empty_captions = 0.1, reworded = 0.5, on_colour = 0.3, shift = 1;
   std::vector<int> text_buckets{16, 32, 64};
 };
 

@@ -7,6 +7,7 @@
 
 #include <cstring>
 #include <limits>
+#include <set>
 
 #include "base/threads.h"
 #include "graph/weights.h"
@@ -17,14 +18,26 @@ namespace {
 
 using graph::Graph;
 
+std::set<std::string> names_of_scales(const Graph& graph) {
+  std::set<std::string> names;
+  for (const graph::Node& node : graph.nodes) {
+    if (std::holds_alternative<graph::QuantLinear>(node.op)) names.insert(graph.value(node.inputs[2]).name);
+  }
+  return names;
+}
+
 class TorchProgram final : public graph::Program {
  public:
   TorchProgram(const Graph& graph, const graph::Weights& weights, graph::Precision precision, const at::Device& device)
       : Program(graph), graph_(graph), precision_(precision), device_(device) {
     parameters_ = load_parameters(graph, weights, device);
+    const std::set<std::string> scales = names_of_scales(graph);
     for (auto& [name, tensor] : parameters_) {
-      // Vectors (biases, norms) stay f32: norms read them so, and products cast them on the way.
-      if (precision == graph::Precision::bf16 && tensor.dim() > 1) tensor = tensor.to(at::kBFloat16);
+      // Vectors (biases, norms) stay f32: norms read them so, and products cast them on the way. So do the scales of
+      // quantised weights; the integers themselves are exact in bf16.
+      if (precision == graph::Precision::bf16 && tensor.dim() > 1 && !scales.contains(name)) {
+        tensor = tensor.to(at::kBFloat16);
+      }
       report_.weight_bytes += tensor.numel() * tensor.element_size();
     }
   }

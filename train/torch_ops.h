@@ -44,6 +44,10 @@ at::Tensor evaluate(const graph::RmsNorm& op, const OpArguments& a);
 at::Tensor evaluate(const graph::GroupNorm& op, const OpArguments& a);
 at::Tensor evaluate(const graph::Modulate& op, const OpArguments& a);
 at::Tensor evaluate(const graph::Attention& op, const OpArguments& a);
+at::Tensor evaluate(const graph::AttentionMap& op, const OpArguments& a);
+at::Tensor evaluate(const graph::AttentionApply& op, const OpArguments& a);
+at::Tensor evaluate(const graph::LinearAttention& op, const OpArguments& a);
+at::Tensor evaluate(const graph::QuantLinear& op, const OpArguments& a);
 at::Tensor evaluate(const graph::SinusoidalEmbedding& op, const OpArguments& a);
 
 at::Tensor apply_unary(graph::UnaryKind kind, const at::Tensor& x);

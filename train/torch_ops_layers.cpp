@@ -1,4 +1,5 @@
 // Products, pictures, norms and attention on ATen.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -87,17 +88,46 @@ at::Tensor evaluate(const graph::Pool2d& op, const OpArguments& a) {
   });
 }
 
+namespace {
+
+// One axis of x (B, H, W, C) on a grid that ATen has no kernel for: two gathers and a blend, or one gather.
+at::Tensor blend_rows(const at::Tensor& x, std::int64_t axis, std::int64_t out, const graph::Resize& op) {
+  const std::int64_t in = x.size(axis);
+  const bool corners = op.grid == graph::ResizeGrid::align_corners;
+  const std::int64_t top = corners ? in - 1 : in, bottom = corners ? std::max<std::int64_t>(out - 1, 1) : out;
+  std::vector<std::int64_t> first, second;
+  std::vector<float> part;
+  for (std::int64_t o = 0; o < out; ++o) {
+    std::int64_t low = o * top / bottom;
+    part.push_back(static_cast<float>(o * top % bottom) / static_cast<float>(bottom));
+    if (op.mode == graph::ResizeMode::nearest) low = corners ? (2 * o * top + bottom) / (2 * bottom) : low;
+    first.push_back(low);
+    second.push_back(std::min(low + 1, in - 1));
+  }
+  const auto rows = [&](const std::vector<std::int64_t>& index) { return x.index_select(axis, at::tensor(index)); };
+  if (op.mode == graph::ResizeMode::nearest) return rows(first);
+  std::vector<std::int64_t> shape(4, 1);
+  shape[static_cast<std::size_t>(axis)] = out;
+  return at::lerp(rows(first), rows(second), at::tensor(part).reshape(shape));
+}
+
+}  // namespace
+
 at::Tensor evaluate(const graph::Resize& op, const OpArguments& a) {
   const at::Tensor& x = a[0];
   const std::int64_t b = x.size(0), h = x.size(1), w = x.size(2), c = x.size(3);
-  if (op.mode == graph::ResizeMode::nearest && op.height % h == 0 && op.width % w == 0) {
+  using enum graph::ResizeGrid;
+  if (op.mode == graph::ResizeMode::nearest && op.grid != align_corners && op.height % h == 0 && op.width % w == 0) {
     const std::int64_t fy = op.height / h, fx = op.width / w;
     return x.reshape({b, h, 1, w, 1, c}).expand({b, h, fy, w, fx, c}).reshape(a.type.shape);
   }
   return in_f32(x, [&](const at::Tensor& value) {
     const std::vector<std::int64_t> size{op.height, op.width};
+    if (op.grid == asymmetric || (op.grid == align_corners && op.mode == graph::ResizeMode::nearest)) {
+      return blend_rows(blend_rows(value, 1, op.height, op), 2, op.width, op);
+    }
     if (op.mode == graph::ResizeMode::nearest) return unplanes(at::_upsample_nearest_exact2d(planes(value), size));
-    return unplanes(at::upsample_bilinear2d(planes(value), size, false));
+    return unplanes(at::upsample_bilinear2d(planes(value), size, op.grid == align_corners));
   });
 }
 

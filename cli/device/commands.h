@@ -11,6 +11,9 @@ void add_edit_command(CLI::App& app);
 void add_show_command(CLI::App& app);
 void add_models_command(CLI::App& app);
 void add_bench_command(CLI::App& app);
+void add_quantize_command(CLI::App& app);
+void add_convert_command(CLI::App& app);
+void add_upscale_command(CLI::App& app);
 void add_version_command(CLI::App& app);
 
 }  // namespace thimble::cli

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "api/fingerprint.h"
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -11,11 +12,11 @@
 #include "base/memory.h"
 #include "base/progress.h"
 #include "cli/device/commands.h"
+#include "cli/device/note.h"
 #include "cli/device/output.h"
+#include "cli/device/prompts.h"
 #include "cli/device/published.h"
 #include "cli/device/run_options.h"
-#include "diffusion/prompt.h"
-#include "text/utf8.h"
 
 namespace thimble::cli {
 namespace {
@@ -26,31 +27,47 @@ double since(Clock::time_point start) { return std::chrono::duration<double>(Clo
 
 struct Arguments {
   RunOptions run;
-  std::string prompt, background;
+  std::string prompt, prompts_file, from;
   OutputOptions output;
   std::uint64_t seed = 1;
   int count = 1;
   diffusion::GenerateOptions generate;
   PublishedExtras published;
   bool json = false;
+  bool model_named = false;
 };
 
-void check_prompt(const std::string& prompt) {
-  if (prompt.find_first_not_of(" \t\r\n") == std::string::npos) {
-    fail(ErrorKind::bad_input, "the prompt is empty; say what the picture should show");
-  }
-  if (prompt.size() > diffusion::kMaxPromptBytes) {
-    fail(ErrorKind::bad_input, "the prompt has {} bytes; at most {} are read", prompt.size(),
-         diffusion::kMaxPromptBytes);
-  }
-  with_context("in the prompt", [&] { text::check_utf8(prompt); });
+// What the pictures remember of how they were made (note.h).
+std::vector<std::string> notes_of(const Arguments& a, const api::Engine& engine, const diffusion::Generated& made,
+                                  const std::vector<diffusion::Request>& requests, const std::string& model_hash) {
+  OrderedJson base{{"program", "Thimble"}};
+  const auto put = [&](const char* key, const auto& value) {
+    if (value) base[key] = *value;
+  };
+  base["model_hash"] = model_hash;
+  if (!a.run.model.empty()) base["model"] = a.run.model;
+  base["size"] = fmt::format("{}x{}", made.images.front().width, made.images.front().height);
+  base["steps"] = made.steps;
+  base["sampler"] = made.sampler;
+  base["guidance"] = made.guidance;
+  put("guidance-low", a.generate.guidance_low);
+  put("guidance-high", a.generate.guidance_high);
+  put("guidance-rescale", a.generate.guidance_rescale);
+  if (a.generate.eta != 0) base["eta"] = a.generate.eta;
+  base["precision"] = graph::to_string(engine.precision());
+  if (!a.output.background.empty()) base["background"] = a.output.background;
+  if (a.output.transparent) base["transparent"] = true;
+  if (a.generate.batch != 1) base["batch"] = a.generate.batch;
+  return notes_of_pictures(base, a.output.grid ? a.count : 1, requests);
 }
 
-OrderedJson report(const Arguments& a, api::Engine& engine, const diffusion::Generated& made, double write_seconds,
-                   double total_seconds, const std::vector<std::string>& files) {
+OrderedJson report(const Arguments& a, const std::vector<std::string>& prompts, api::Engine& engine,
+                   const diffusion::Generated& made, double write_seconds, double total_seconds,
+                   const std::vector<std::string>& files) {
   const diffusion::Timings& t = made.timings;
   const graph::MemoryReport m = engine.pipeline().memory();
-  return {{"prompt", a.prompt},
+  return {{"prompt", prompts.front()},
+          {"prompts", prompts.size()},
           {"seed", a.seed},
           {"files", files},
           {"tokens_dropped", made.dropped.front()},
@@ -78,15 +95,31 @@ OrderedJson report(const Arguments& a, api::Engine& engine, const diffusion::Gen
             {"resident_peak", peak_resident_bytes()}}}};
 }
 
-void generate(Arguments& a) {
+// Names the words that did not fit.
+void warn_of_dropped(const api::Engine& engine, const std::vector<diffusion::Request>& requests,
+                     const diffusion::Generated& made) {
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (made.dropped[i] == 0 || (i > 0 && requests[i].prompt == requests[i - 1].prompt)) continue;
+    const auto ids = engine.model().tokenizer().encode(requests[i].prompt);
+    const std::string words = shortened(engine.model().tokenizer().decode(std::span(ids).last(made.dropped[i])));
+    fmt::print(stderr,
+               "thimble: warning: the prompt is too long: its last {} tokens were dropped, the model reads {}; "
+               "left out was: {}\n",
+               made.dropped[i], engine.model().facts().text_buckets.back(), words);
+  }
+}
+
+void generate(CLI::App& command, Arguments& a) {
   const auto start = Clock::now();
-  check_prompt(a.prompt);
-  if (a.count < 1 || a.count > 256)
-    fail(ErrorKind::bad_input, "between 1 and 256 pictures are possible, {} were asked", a.count);
+  a.model_named = !a.run.model.empty();
+  Json note = Json::object();
+  if (!a.from.empty()) note = replay_note(command, a.from);
+  const std::vector<std::string> prompts = gather_prompts(a.prompt, a.prompts_file);
+  const int pictures = picture_count(prompts.size(), a.count);
   if (is_published(a.run.model)) {
     return generate_published({.run = a.run,
                                .output = a.output,
-                               .prompt = a.prompt,
+                               .prompts = prompts,
                                .seed = a.seed,
                                .count = a.count,
                                .batch = a.generate.batch,
@@ -95,30 +128,33 @@ void generate(Arguments& a) {
                                .sampler = a.generate.sampler,
                                .eta = a.generate.eta,
                                .json = a.json,
-                               .extras = a.published});
+                               .extras = a.published,
+                               .note = std::move(note),
+                               .model_named = a.model_named});
   }
   refuse_published_options(a.published);
-  const OutputPlan output = plan_output(a.output, a.count);  // refuses what cannot be written before work starts
+  const OutputPlan output = plan_output(a.output, pictures);  // refuses what cannot be written before work starts
 
   api::Engine engine(a.run.engine());
+  const std::string model_hash = api::fingerprint(engine.model().source());
+  check_same_model(note, model_hash, a.model_named);
   std::vector<diffusion::Request> requests;
-  for (int i = 0; i < a.count; ++i) requests.push_back({a.prompt, a.seed + static_cast<std::uint64_t>(i)});
+  for (const std::string& prompt : prompts) {
+    for (int i = 0; i < a.count; ++i) requests.push_back({prompt, a.seed + requests.size()});
+  }
   diffusion::Generated made;
   {
     ProgressBar bar("generating");
     made = engine.generate(requests, a.generate, bar.fn(), &interrupt_token());
   }
-  if (made.dropped.front() > 0) {
-    fmt::print(stderr,
-               "thimble: warning: the prompt is too long: its last {} tokens were dropped, the model reads {}\n",
-               made.dropped.front(), engine.model().facts().text_buckets.back());
-  }
+  warn_of_dropped(engine, requests, made);
   interrupt_token().throw_if_cancelled();
   const auto write_start = Clock::now();
-  const std::vector<std::string> files = write_output(output, made.images);
+  const std::vector<std::string> files =
+      write_output(output, made.images, notes_of(a, engine, made, requests, model_hash));
   const double write_seconds = since(write_start);
   if (a.json) {
-    fmt::print("{}\n", report(a, engine, made, write_seconds, since(start), files).dump(2));
+    fmt::print("{}\n", report(a, prompts, engine, made, write_seconds, since(start), files).dump(2));
     return;
   }
   for (const std::string& file : files) fmt::print("{}\n", file);
@@ -129,7 +165,11 @@ void generate(Arguments& a) {
 void add_generate_command(CLI::App& app) {
   auto* c = app.add_subcommand("generate", "make a picture from a sentence");
   auto a = std::make_shared<Arguments>();
-  c->add_option("prompt", a->prompt, "what the picture should show")->required();
+  c->add_option("prompt", a->prompt, "what the picture should show; (word:1.3) counts more with published models");
+  c->add_option("--prompts", a->prompts_file, "file of prompts, one a line; the pictures are numbered")
+      ->check(CLI::ExistingFile);
+  c->add_option("--from", a->from, "repeat this PNG of Thimble: its prompt, seed and settings, unless given anew")
+      ->check(CLI::ExistingFile);
   c->add_option("-o,--output", a->output.path, "picture to write: .png, .webp or .jpg")->required();
   c->add_option("--seed", a->seed, "same seed, same picture; picture i of several has seed + i")->capture_default_str();
   c->add_option("--steps", a->generate.steps, "steps from noise to picture (default: the model's)");
@@ -162,8 +202,9 @@ void add_generate_command(CLI::App& app) {
       "  thimble generate \"smiling face with sunglasses\" -o face.png\n"
       "  thimble generate \"a red heart\" -o hearts.png --count 9 --grid --background white\n"
       "  thimble generate \"a blue cat\" -o cat.webp --seed 7 --steps 20 --guidance 4 --json\n"
+      "  thimble generate --from cat.png --steps 40 -o better.png\n"
       "  thimble generate \"a lighthouse\" -o l.png --model stable-diffusion-v1-5/ --negative \"blurry\" --width 768");
-  c->callback([a] { generate(*a); });
+  c->callback([a, c] { generate(*c, *a); });
 }
 
 }  // namespace thimble::cli

@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "cli/device/note.h"
+#include "media/png_text.h"
 #include "media/transform.h"
 
 namespace thimble::cli {
@@ -85,14 +87,17 @@ media::Image make_grid(const std::vector<media::Image>& images) {
   return grid;
 }
 
-std::vector<std::string> write_output(const OutputPlan& plan, const std::vector<media::Image>& images) {
+std::vector<std::string> write_output(const OutputPlan& plan, const std::vector<media::Image>& images,
+                                      const std::vector<std::string>& notes) {
   std::vector<media::Image> sheet;
   if (plan.grid) sheet.push_back(make_grid(images));
   const auto& pictures = plan.grid ? sheet : images;
   for (std::size_t i = 0; i < pictures.size(); ++i) {
-    const std::string bytes = plan.background
-                                  ? encode_image(media::composite(pictures[i], *plan.background), plan.format)
-                                  : encode_image(pictures[i], plan.format);
+    std::string bytes = plan.background ? encode_image(media::composite(pictures[i], *plan.background), plan.format)
+                                        : encode_image(pictures[i], plan.format);
+    if (plan.format == media::ImageFormat::png && i < notes.size()) {
+      bytes = media::add_png_text(bytes, kNoteKey, notes[i]);
+    }
     write_file(plan.files[i], bytes);
   }
   return plan.files;

@@ -31,7 +31,9 @@ OutputPlan plan_output(const OutputOptions& options, int count);
 // Pictures of one size, nearly square, a small gap between them.
 media::Image make_grid(const std::vector<media::Image>& images);
 
-// Each file is written whole or not at all; returns their names.
-std::vector<std::string> write_output(const OutputPlan& plan, const std::vector<media::Image>& images);
+// Each file is written whole or not at all; returns their names. A PNG carries its note (note.h): one of `notes` for
+// each file.
+std::vector<std::string> write_output(const OutputPlan& plan, const std::vector<media::Image>& images,
+                                      const std::vector<std::string>& notes = {});
 
 }  // namespace thimble::cli

@@ -1,53 +1,42 @@
 #include "cli/device/published.h"
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
 
+#include "api/fingerprint.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/progress.h"
+#include "cli/device/note.h"
+#include "cli/device/prompts.h"
 #include "diffusion/published/published_pipeline.h"
+#include "formats/gguf/gguf.h"
 #include "formats/thimble/model_file.h"
 
 namespace thimble::cli {
 namespace {
 
-diffusion::PublishedModelOptions model_options(const PublishedExtras& e) {
-  diffusion::PublishedModelOptions o;
-  o.variant = e.variant;
-  o.autoencoder = e.tiny_autoencoder;
-  for (const std::string& pair : e.tokenizers) {
-    const auto equals = pair.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      fail(ErrorKind::bad_input, "--tokenizer takes NAME=PATH, '{}' came; try tokenizer=vocab/merges.txt", pair);
-    }
-    o.tokenizers[pair.substr(0, equals)] = pair.substr(equals + 1);
-  }
-  return o;
-}
-
-diffusion::NoiseGenerator generator_of(const std::string& name) {
-  if (name.empty() || name == "thimble") return diffusion::NoiseGenerator::thimble;
-  if (name == "torch") return diffusion::NoiseGenerator::torch;
-  fail(ErrorKind::bad_input, "--rng is thimble or torch, '{}' came", name);
-}
-
 OrderedJson report(const PublishedJob& job, const diffusion::PublishedModel& model,
-                   const diffusion::PublishedResult& made, const std::string& executor, double total,
-                   const std::vector<std::string>& files) {
+                   const diffusion::PublishedResult& made, const std::string& executor, const std::string& model_hash,
+                   double total, const std::vector<std::string>& files) {
   OrderedJson components = OrderedJson::array();
   for (const diffusion::ComponentReport& c : made.components) {
-    components.push_back(
-        {{"part", c.part}, {"load_seconds", c.load}, {"run_seconds", c.run}, {"planned_bytes", c.memory.peak_bytes()}});
+    components.push_back({{"part", c.part},
+                          {"load_seconds", c.load},
+                          {"load_bytes", c.stored_bytes},
+                          {"load_gb_per_second", c.load > 0 ? static_cast<double>(c.stored_bytes) / c.load / 1e9 : 0},
+                          {"run_seconds", c.run},
+                          {"planned_bytes", c.memory.peak_bytes()}});
   }
-  return {{"prompt", job.prompt},
+  return {{"prompt", job.prompts.front()},
+          {"prompts", job.prompts.size()},
           {"seed", job.seed},
           {"files", files},
           {"warnings", made.warnings},
-          {"model", {{"pipeline", model.facts().pipeline_class}, {"path", job.run.model}}},
+          {"model", {{"pipeline", model.facts().pipeline_class}, {"path", job.run.model}, {"hash", model_hash}}},
           {"executor", executor},
           {"width", made.width},
           {"height", made.height},
@@ -55,52 +44,76 @@ OrderedJson report(const PublishedJob& job, const diffusion::PublishedModel& mod
           {"steps", made.steps},
           {"guidance", made.guidance},
           {"components", components},
+          {"decode_tiles", made.decode_tiles},
           {"denoiser_runs", made.calls},
           {"seconds", {{"total", total}}},
           {"bytes", {{"resident_peak", peak_resident_bytes()}}}};
 }
 
-}  // namespace
-
-void add_published_options(CLI::App& c, PublishedExtras& e) {
-  const auto* group = "Options of published models";
-  c.add_option("--negative", e.negative, "what the picture should not show")->group(group);
-  c.add_option("--image", e.image, "picture to start from, to inpaint or to edit")->group(group);
-  c.add_option("--mask", e.mask, "bright where --image is painted anew")->group(group);
-  c.add_option("--strength", e.strength, "0 to 1: how far --image is taken back into noise")->group(group);
-  c.add_option("--image-guidance", e.image_guidance, "how strictly an edit keeps the picture")->group(group);
-  c.add_option("--width", e.width, "pixels (default: the model's)")->group(group);
-  c.add_option("--height", e.height, "pixels (default: the model's)")->group(group);
-  c.add_option("--variant", e.variant, "of the weight files: fp16")->group(group);
-  c.add_option("--tiny-autoencoder", e.tiny_autoencoder, "folder of a tiny autoencoder to decode with")->group(group);
-  c.add_option("--tokenizer", e.tokenizers, "NAME=PATH: vocabulary for a single file, which has none")->group(group);
-  c.add_option("--rng", e.rng, "thimble, or torch: the noise that PyTorch's CPU generator gives")->group(group);
-}
-
-void refuse_published_options(const PublishedExtras& e) {
-  const std::pair<const char*, bool> given[] = {{"--negative", e.negative.has_value()},
-                                                {"--image", !e.image.empty()},
-                                                {"--mask", !e.mask.empty()},
-                                                {"--strength", e.strength.has_value()},
-                                                {"--image-guidance", e.image_guidance.has_value()},
-                                                {"--width", e.width.has_value()},
-                                                {"--height", e.height.has_value()},
-                                                {"--variant", !e.variant.empty()},
-                                                {"--tiny-autoencoder", !e.tiny_autoencoder.empty()},
-                                                {"--tokenizer", !e.tokenizers.empty()},
-                                                {"--rng", !e.rng.empty()}};
-  for (const auto& [name, there] : given) {
-    if (there) {
-      fail(ErrorKind::bad_input, "{} is for published models; say which with --model DIRECTORY (thimble models)", name);
-    }
+// What the pictures remember of how they were made (note.h).
+std::vector<std::string> notes_of(const PublishedJob& job, const diffusion::PublishedResult& made,
+                                  const std::vector<diffusion::PublishedRequest>& requests,
+                                  const std::string& model_hash) {
+  const PublishedExtras& e = job.extras;
+  OrderedJson base{{"program", "Thimble"}, {"model_hash", model_hash}, {"model", job.run.model}};
+  const auto put = [&](const char* key, const auto& value) {
+    if (!value.empty()) base[key] = value;
+  };
+  const auto put_set = [&](const char* key, const auto& value) {
+    if (value) base[key] = *value;
+  };
+  base["size"] = fmt::format("{}x{}", made.width, made.height);
+  base["width"] = made.width;
+  base["height"] = made.height;
+  base["steps"] = made.steps;
+  base["sampler"] = made.sampler;
+  base["guidance"] = made.guidance;
+  put_set("image-guidance", e.image_guidance);
+  put_set("strength", e.strength);
+  if (job.eta != 0) base["eta"] = job.eta;
+  base["precision"] = graph::to_string(job.run.chosen_precision());
+  put_set("negative", e.negative);
+  for (const auto& [option, path] : {std::pair<std::string, std::string>{"image", e.image}, {"mask", e.mask}}) {
+    if (path.empty()) continue;
+    base[option] = path;
+    base[option + "_hash"] = file_hash(path);
   }
+  put("variant", e.variant);
+  put("tiny-autoencoder", e.tiny_autoencoder);
+  put("tokenizer", e.tokenizers);
+  put("lora", e.loras);
+  put("embedding", e.embeddings);
+  put("rng", e.rng);
+  put("max-memory", e.max_memory);
+  put("background", job.output.background);
+  if (job.output.transparent) base["transparent"] = true;
+  if (job.batch != 1) base["batch"] = job.batch;
+  return notes_of_pictures(base, job.output.grid ? job.count : 1, requests);
 }
+
+// Writes what is seen on the way; a disk that is full stops nothing.
+diffusion::PreviewFn preview_writer(const PublishedExtras& e) {
+  if (e.preview.empty()) return {};
+  if (media::format_of_extension(e.preview) != media::ImageFormat::png) {
+    fail(ErrorKind::bad_input, "a preview's name ends in .png, {} came", e.preview);
+  }
+  check_writable(e.preview);
+  if (e.preview_autoencoder.empty()) {
+    fmt::print(stderr,
+               "thimble: previews are a linear map of the latents, a pixel for each cell; "
+               "--preview-autoencoder shows more\n");
+  }
+  return [path = e.preview](int, int, const media::Image& picture) { media::write_image(path, picture); };
+}
+
+}  // namespace
 
 bool is_published(const std::string& model) {
   if (model.empty()) return false;
   if (std::filesystem::is_directory(model)) return true;
   if (!std::filesystem::exists(model)) return false;
   if (std::filesystem::path(model).filename() == "model_index.json") return true;
+  if (formats::is_gguf(MappedFile::open(model)->bytes())) return true;
   try {
     return !formats::SafetensorsFile::open(model).metadata().contains(formats::kModelMetadataKey);
   } catch (const Error&) {
@@ -112,29 +125,44 @@ bool is_published(const std::string& model) {
 
 void generate_published(const PublishedJob& job) {
   const auto start = std::chrono::steady_clock::now();
-  const OutputPlan output = plan_output(job.output, job.count);
-  const diffusion::NoiseGenerator generator = generator_of(job.extras.rng);
-  const auto model = diffusion::PublishedModel::open(job.run.model, model_options(job.extras));
+  const PublishedExtras& e = job.extras;
+  const OutputPlan output = plan_output(job.output, picture_count(job.prompts.size(), job.count));
+  const diffusion::NoiseGenerator generator = generator_of(e.rng);
+  const std::size_t max_memory = e.max_memory.empty() ? 0 : parse_bytes(e.max_memory);
+  const diffusion::PublishedModelOptions model_choice = model_options(e);
+  const diffusion::PreviewFn preview = preview_writer(e);
+  const auto model = diffusion::PublishedModel::open(job.run.model, model_choice);
+  const std::string model_hash = api::fingerprint(model);
+  check_same_model(job.note, model_hash, job.model_named);
+  check_same_file(job.note, "image", e.image);
+  check_same_file(job.note, "mask", e.mask);
   const auto executor = runtime::make_device_executor(job.run.device());
   diffusion::PublishedPipeline pipeline(model, *executor, {.precision = job.run.chosen_precision()});
 
-  diffusion::PublishedRequest request{.prompt = job.prompt, .negative_prompt = job.extras.negative};
-  if (!job.extras.image.empty()) request.image = media::read_image(job.extras.image);
-  if (!job.extras.mask.empty()) request.mask = media::read_image(job.extras.mask);
-  std::vector<diffusion::PublishedRequest> requests(static_cast<std::size_t>(job.count), request);
-  for (int i = 0; i < job.count; ++i) {
-    requests[static_cast<std::size_t>(i)].seed = job.seed + static_cast<std::uint64_t>(i);
+  diffusion::PublishedRequest request{.prompt = {}, .negative_prompt = e.negative};
+  if (!e.image.empty()) request.image = media::read_image(e.image);
+  if (!e.mask.empty()) request.mask = media::read_image(e.mask);
+  std::vector<diffusion::PublishedRequest> requests;
+  for (const std::string& prompt : job.prompts) {
+    for (int i = 0; i < job.count; ++i) {
+      request.prompt = prompt;
+      request.seed = job.seed + requests.size();
+      requests.push_back(request);
+    }
   }
-  const diffusion::PublishedOptions options{.width = job.extras.width,
-                                            .height = job.extras.height,
+  const diffusion::PublishedOptions options{.width = e.width,
+                                            .height = e.height,
                                             .steps = job.steps,
                                             .sampler = job.sampler,
                                             .guidance = job.guidance,
-                                            .image_guidance = job.extras.image_guidance,
-                                            .strength = job.extras.strength,
+                                            .image_guidance = e.image_guidance,
+                                            .strength = e.strength,
                                             .eta = job.eta,
                                             .generator = generator,
-                                            .batch = job.batch};
+                                            .batch = job.batch,
+                                            .max_memory = max_memory,
+                                            .preview = preview,
+                                            .preview_every = e.preview_every};
   diffusion::PublishedResult made;
   {
     ProgressBar bar("generating");
@@ -142,10 +170,10 @@ void generate_published(const PublishedJob& job) {
   }
   for (const std::string& warning : made.warnings) fmt::print(stderr, "thimble: warning: {}\n", warning);
   interrupt_token().throw_if_cancelled();
-  const std::vector<std::string> files = write_output(output, made.images);
+  const auto files = write_output(output, made.images, notes_of(job, made, requests, model_hash));
   if (job.json) {
     const double total = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    fmt::print("{}\n", report(job, model, made, executor->name(), total, files).dump(2));
+    fmt::print("{}\n", report(job, model, made, executor->name(), model_hash, total, files).dump(2));
     return;
   }
   for (const std::string& file : files) fmt::print("{}\n", file);

@@ -12,6 +12,19 @@ void add_run_options(CLI::App& command, RunOptions& options) {
   command.add_option("--precision", options.precision, "f32 or bf16; default: bf16 where the processor multiplies it");
 }
 
+void add_quantize_options(CLI::App& command, QuantizeChoice& choice) {
+  auto* bits = command.add_option("--bits", choice.bits, "with weights of 8 or 4 bits, as thimble quantize would");
+  command.add_option("--activations", choice.activations, "then of activations: 8 or 16")->needs(bits);
+  command.add_option("--group", choice.group, "then inputs that share a scale: 32, 64, 128, or 0 for all")->needs(bits);
+}
+
+std::optional<passes::QuantizeOptions> QuantizeChoice::options() const {
+  if (bits == 0) return {};
+  const passes::QuantizeOptions o{bits, activations, group};
+  passes::check_options(o);
+  return o;
+}
+
 api::EngineOptions RunOptions::engine() const {
   api::EngineOptions e;
   e.model = model;

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <optional>
 #include <string>
 
 #include "api/engine.h"
+#include "passes/quantize.h"
 
 namespace thimble::cli {
 
@@ -19,5 +21,13 @@ struct RunOptions {
 
 // --threads, --isa, --precision.
 void add_run_options(CLI::App& command, RunOptions& options);
+
+// --bits, --activations, --group: none given leaves the model as it is.
+struct QuantizeChoice {
+  int bits = 0, activations = 8;
+  std::int64_t group = 0;
+  std::optional<passes::QuantizeOptions> options() const;
+};
+void add_quantize_options(CLI::App& command, QuantizeChoice& choice);
 
 }  // namespace thimble::cli

@@ -19,6 +19,7 @@ namespace {
 struct Arguments {
   RunOptions run;
   api::InspectOptions inspect;
+  QuantizeChoice quantize;
   std::string part;
   bool nodes = false, graph = false, explain = false, json = false;
 };
@@ -204,6 +205,7 @@ void add_show_command(CLI::App& app) {
   c->add_option("--tokens", a->inspect.tokens, "text length (default: the model's smallest bucket)");
   c->add_option("--size", a->inspect.size, "pixels per side (default: the model's)");
   add_run_options(*c, a->run);
+  add_quantize_options(*c, a->quantize);
   c->add_flag("--json", a->json, "print as JSON");
   c->footer(
       "Examples:\n"
@@ -212,8 +214,12 @@ void add_show_command(CLI::App& app) {
       "  thimble show config.json --graph --batch 4\n"
       "  thimble show --part decoder --explain --isa avx2\n"
       "  thimble show sd1.5\n"
+      "  thimble show flux.1-schnell --bits 4 --group 64 --explain\n"
       "  thimble show sana-0.6b/vae --size 1024 --json");
-  c->callback([a] { show(*a); });
+  c->callback([a] {
+    a->inspect.quantize = a->quantize.options();
+    show(*a);
+  });
 }
 
 }  // namespace thimble::cli

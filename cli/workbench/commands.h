@@ -10,5 +10,6 @@ void add_data_command(CLI::App& app);
 void add_train_command(CLI::App& app);
 void add_evaluate_command(CLI::App& app);
 void add_gauge_command(CLI::App& app);
+void add_voice_command(CLI::App& app);
 
 }  // namespace thimble::cli

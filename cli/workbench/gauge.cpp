@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/progress.h"
 #include "cli/workbench/commands.h"
+#include "cli/workbench/gauge_models.h"
 #include "gauge/scan/scan.h"
 
 namespace thimble::cli {
@@ -119,6 +120,8 @@ void add_gauge_command(CLI::App& app) {
       ->capture_default_str();
   scan->add_flag("--json", command->json, "print the summary as JSON");
   scan->callback([command] { run_scan(*command); });
+  add_gauge_analyze(*gauge);
+  add_gauge_check(*gauge);
 }
 
 }  // namespace thimble::cli

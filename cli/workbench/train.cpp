@@ -262,6 +262,7 @@ void add_generator(CLI::App& train) {
   c->add_option("--text-out", o->text.out_width, "channels of what the denoiser reads")->capture_default_str();
   c->add_option("--batch", o->batch, "pictures a step")->capture_default_str();
   c->add_option("--empty", o->empty_captions, "part of the captions left empty, for guidance")->capture_default_str();
+  c->add_option("--reworded", o->reworded, "part of the captions said in other words")->capture_default_str();
   c->add_option("--shift", o->shift, "shift of the training times; above 1: noisier")->capture_default_str();
   c->add_option("--decay", o->weight_decay, "weight decay")->capture_default_str();
   c->add_option("--ema", o->ema, "decay of the averaged weights")->capture_default_str();

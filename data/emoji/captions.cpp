@@ -115,6 +115,10 @@ std::string caption(const Entry& entry, Rng& rng, const NamedColour* background)
   return on_background(std::move(text), background);
 }
 
+std::string styled_caption(const Entry& entry, const NamedColour* background) {
+  return on_background(spoken_label(entry) + ", " + std::string(style_info(entry.style).word) + " style", background);
+}
+
 std::string held_out_caption(const Entry& entry, int wording, const NamedColour* background) {
   const std::string label = spoken_label(entry), style(style_info(entry.style).word);
   std::string text;

@@ -31,6 +31,9 @@ std::string spoken_label(const Entry& entry);
 // A caption in one of the trained wordings, drawn at random. `background`: also said, "... on a blue background".
 std::string caption(const Entry& entry, Rng& rng, const NamedColour* background = nullptr);
 
+// The one of these wordings that says what, in which style and on what: "a pilot, glossy style on a blue background".
+std::string styled_caption(const Entry& entry, const NamedColour* background = nullptr);
+
 // Wordings that caption() never makes, for measuring how well a model reads new sentences. wording in
 // 0..kHeldOutCaptions-1.
 inline constexpr int kHeldOutCaptions = 4;

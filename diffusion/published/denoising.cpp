@@ -19,17 +19,6 @@ namespace {
 using graph::Shape;
 using graph::Tensor;
 
-// Inputs that stay as they are over all steps of a picture.
-const std::set<std::string> kSteady = {"encoder_hidden_states",
-                                       "encoder_attention_mask",
-                                       "pooled_projections",
-                                       "text_embeds",
-                                       "time_ids",
-                                       "resolution",
-                                       "aspect_ratio",
-                                       "guidance",
-                                       "timestep_cond"};
-
 // The guidance weight as latent consistency models read it: sines, then cosines.
 std::vector<float> weight_embedding(double guidance, int width) {
   std::vector<float> values(static_cast<std::size_t>(width), 0);
@@ -59,9 +48,12 @@ class GuidedDenoiser {
                                  .height = s_.latent.height,
                                  .width = s_.latent.width,
                                  .tokens = facts_.text.tokens()};
-    network_.emplace(part, models::build_network(part.class_name, models::Role::denoiser, part.config, size),
-                     stage.executor, stage.precision, kSteady);
-    report_ = {.part = part.name, .load = watch.lap(), .memory = network_->memory()};
+    network_.emplace(stage.model.weights_of(part),
+                     models::build_network(part.class_name, models::Role::denoiser, part.config, size), stage.executor,
+                     stage.precision, steady_inputs());
+    report_ = {
+        .part = part.name, .load = watch.lap(), .memory = network_->memory(), .stored_bytes = network_->stored_bytes()};
+    warn_above_limit(stage, report_);
   }
   ~GuidedDenoiser() { stage_.result.components.push_back(report_); }
   GuidedDenoiser(const GuidedDenoiser&) = delete;
@@ -224,8 +216,24 @@ void blend(const PictureStart& start, const Sampler& sampler, int call, std::vec
   }
 }
 
+// What the network takes `x`, the latent at a level, for without its noise. The latents of some samplers are clean +
+// ratio * noise: both kinds have the same picture once they are scaled to a spread of 1 (flow paths are left alone).
+std::vector<float> clean_estimate(const PublishedSettings& s, NoiseLevel level, std::span<const float> x,
+                                  std::span<const float> output) {
+  const Prediction prediction = s.scheduler.options.prediction;
+  const double spread = prediction == Prediction::v ? std::hypot(level.alpha, level.sigma) : 1;
+  level.alpha /= spread;
+  level.sigma /= spread;
+  std::vector<float> clean(x.size());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    clean[i] = static_cast<float>(estimate(prediction, level, x[i] / spread, output[i]).clean);
+  }
+  return clean;
+}
+
 void run_pictures(GuidedDenoiser& denoiser, const PublishedSettings& s, std::span<const PictureStart> starts,
-                  std::span<std::vector<float>> latents, StageContext& stage, const std::function<void()>& on_call) {
+                  std::span<std::vector<float>> latents, StageContext& stage, const DenoisingWatch& watching,
+                  bool first_of_call) {
   std::vector<std::unique_ptr<Sampler>> samplers;
   for (std::size_t p = 0; p < starts.size(); ++p) {
     SamplerOptions o = s.scheduler.options;
@@ -244,20 +252,36 @@ void run_pictures(GuidedDenoiser& denoiser, const PublishedSettings& s, std::spa
       for (float& v : scaled[p]) v = static_cast<float>(v * lead.input_scale(i));
     }
     const auto& outputs = denoiser(scaled, lead.level(i).time);
+    std::vector<float> clean;
+    if (first_of_call && watching.on_estimate) clean = clean_estimate(s, lead.level(i), latents[0], outputs[0]);
     for (std::size_t p = 0; p < starts.size(); ++p) {
       samplers[p]->step(i, outputs[p], latents[p]);
       if (s.blend) blend(starts[p], *samplers[p], i, latents[p]);
     }
     stage.result.calls.push_back(watch.lap());
-    if (on_call) on_call();
+    if (watching.on_call) watching.on_call();
+    if (!clean.empty()) watching.on_estimate(i + 1, lead.calls(), clean);
   }
 }
 
 }  // namespace
 
+const std::set<std::string>& steady_inputs() {
+  static const std::set<std::string> names{"encoder_hidden_states",
+                                           "encoder_attention_mask",
+                                           "pooled_projections",
+                                           "text_embeds",
+                                           "time_ids",
+                                           "resolution",
+                                           "aspect_ratio",
+                                           "guidance",
+                                           "timestep_cond"};
+  return names;
+}
+
 std::vector<std::vector<float>> denoise(StageContext& stage, const PublishedSettings& settings,
                                         std::span<const PictureStart> starts, std::span<const PictureText> texts,
-                                        const std::function<void()>& on_call) {
+                                        const DenoisingWatch& watch) {
   std::vector<std::vector<float>> latents(starts.size());
   const auto batch = static_cast<std::size_t>(settings.batch);
   const std::size_t whole = starts.size() - starts.size() % batch;
@@ -267,7 +291,7 @@ std::vector<std::vector<float>> denoise(StageContext& stage, const PublishedSett
     for (std::size_t at = first; at < last; at += together) {
       denoiser.begin(starts.subspan(at, together), texts.subspan(at, together));
       run_pictures(denoiser, settings, starts.subspan(at, together), std::span(latents).subspan(at, together), stage,
-                   on_call);
+                   watch, at == 0);
     }
   };
   run(0, whole, batch);

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "diffusion/published/latent_start.h"
@@ -16,9 +18,18 @@ struct PictureText {
   const TextStates* negative = nullptr;
 };
 
-// Latents (h, w, c) of each picture, as the denoiser has them. `on_call` comes after every run of the network.
+// Inputs of denoisers that stay as they are over all steps of a picture.
+const std::set<std::string>& steady_inputs();
+
+struct DenoisingWatch {
+  std::function<void()> on_call = {};  // after every run of the network
+  // Of the call's first picture after run `done` of `total`: (h, w, c), what the network takes for the clean latent.
+  std::function<void(int done, int total, std::span<const float> clean)> on_estimate = {};
+};
+
+// Latents (h, w, c) of each picture, as the denoiser has them.
 std::vector<std::vector<float>> denoise(StageContext& stage, const PublishedSettings& settings,
                                         std::span<const PictureStart> starts, std::span<const PictureText> texts,
-                                        const std::function<void()>& on_call);
+                                        const DenoisingWatch& watch);
 
 }  // namespace thimble::diffusion

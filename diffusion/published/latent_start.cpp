@@ -61,8 +61,11 @@ class PictureEncoder {
     const formats::DiffusersPart& part = stage_.model.part(stage_.model.facts().autoencoder);
     const auto graph = models::build_network(part.class_name, models::Role::encoder, part.config,
                                              {.height = settings_.height, .width = settings_.width});
-    network_.emplace(part, graph, stage_.executor, stage_.precision);
-    report_ = {.part = part.name + " encoder", .load = watch.lap(), .memory = network_->memory()};
+    network_.emplace(stage_.model.weights_of(part), graph, stage_.executor, stage_.precision);
+    report_ = {.part = part.name + " encoder",
+               .load = watch.lap(),
+               .memory = network_->memory(),
+               .stored_bytes = network_->stored_bytes()};
   }
 
   StageContext& stage_;

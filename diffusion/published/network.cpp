@@ -9,10 +9,10 @@ namespace thimble::diffusion {
 using graph::Graph;
 using graph::Tensor;
 
-Network::Network(const formats::DiffusersPart& part, const Graph& graph, graph::Executor& executor,
+Network::Network(const NetworkWeights& weights, const Graph& graph, graph::Executor& executor,
                  graph::Precision precision, const std::set<std::string>& steady)
-    : what_(part.name) {
-  const graph::Weights stored = part.weights();
+    : what_(weights.name) {
+  const graph::Weights& stored = weights.stored;
   std::set<std::string> there;
   for (const std::string& name : steady) {
     if (graph.find_input(name)) there.insert(name);
@@ -24,14 +24,15 @@ Network::Network(const formats::DiffusersPart& part, const Graph& graph, graph::
     if (!split.once.outputs.empty()) once_ = compile(split.once, stored, executor, precision);
     rest_ = compile(split.rest, stored, executor, precision);
   }
-  // What was packed is not read again.
-  part.release_pages();
+  if (weights.release) weights.release();
 }
 
 Network::Compiled Network::compile(const Graph& graph, const graph::Weights& stored, graph::Executor& executor,
-                                   graph::Precision precision) const {
+                                   graph::Precision precision) {
   Compiled c;
-  c.program = executor.compile(graph, models::bind_checkpoint(graph, stored, what_), {.precision = precision});
+  const graph::Weights bound = models::bind_checkpoint(graph, stored, what_);
+  for (const std::string& name : bound.names()) stored_bytes_ += bound.at(name).type().bytes();
+  c.program = executor.compile(graph, bound, {.precision = precision});
   for (const graph::ValueId id : graph.inputs) c.inputs.push_back(graph.value(id).name);
   for (const graph::NamedValue& o : graph.outputs) c.outputs.push_back(o.name);
   return c;

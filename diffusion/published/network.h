@@ -2,6 +2,7 @@
 // Not here: which network (published_model.h), what its inputs mean (text_encoding.h, denoising.h).
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -9,18 +10,24 @@
 #include <vector>
 
 #include "base/cancel.h"
-#include "formats/diffusers/model_dir.h"
 #include "graph/executor.h"
 
 namespace thimble::diffusion {
 
 using NamedTensors = std::map<std::string, graph::Tensor>;
 
+// What a network is packed from.
+struct NetworkWeights {
+  std::string name;                    // of the part, for messages
+  graph::Weights stored;               // under the graph's names; more than it needs does no harm
+  std::function<void()> release = {};  // called once all is packed: `stored` is not read again
+};
+
 class Network {
  public:
   // `steady`: inputs that stay as they are over many runs, set by fix(); what follows from them alone is computed
   // there.
-  Network(const formats::DiffusersPart& part, const graph::Graph& graph, graph::Executor& executor,
+  Network(const NetworkWeights& weights, const graph::Graph& graph, graph::Executor& executor,
           graph::Precision precision, const std::set<std::string>& steady = {});
 
   // Values for the steady inputs; those that the network does not have are passed over.
@@ -29,6 +36,7 @@ class Network {
   const NamedTensors& run(const NamedTensors& values, const CancelToken* cancel);
 
   graph::MemoryReport memory() const;
+  std::size_t stored_bytes() const { return stored_bytes_; }  // of the weights, as they were given
 
  private:
   struct Compiled {
@@ -36,10 +44,11 @@ class Network {
     std::vector<std::string> inputs, outputs;
   };
   Compiled compile(const graph::Graph& graph, const graph::Weights& stored, graph::Executor& executor,
-                   graph::Precision precision) const;
+                   graph::Precision precision);
   NamedTensors run(Compiled& c, const NamedTensors& values, const CancelToken* cancel) const;
 
   std::string what_;
+  std::size_t stored_bytes_ = 0;
   Compiled once_, rest_;  // once_ has no program where nothing is steady
   NamedTensors fixed_, results_;
 };

@@ -218,6 +218,16 @@ PublishedModel PublishedModel::open(const std::filesystem::path& path, const Pub
              options.autoencoder.string(), f.latent_channels, f.compression, channels, compression);
       }
     }
+    if (!options.preview_autoencoder.empty()) {
+      formats::DiffusersPart part = formats::open_diffusers_part(options.preview_autoencoder);
+      PublishedFacts preview = f;
+      read_latents(part, preview);
+      m.preview_ = {std::move(part), preview.latent_scale, preview.latent_shift, preview.compression};
+      if (preview.latent_channels != f.latent_channels) {
+        fail(ErrorKind::bad_input, "the preview autoencoder {} has {} channels, the model's has {}",
+             options.preview_autoencoder.string(), preview.latent_channels, f.latent_channels);
+      }
+    }
     f.denoiser = pipeline.denoiser;
     const DiffusersPart& denoiser = m.files_.part(f.denoiser);
     const DenoiserRow& row = row_of(kDenoisers, denoiser);
@@ -238,6 +248,7 @@ PublishedModel PublishedModel::open(const std::filesystem::path& path, const Pub
     f.text = pipeline.text(f);
     complete_text_plan(m.files_, f, f.text);
     m.open_tokenizers(options);
+    m.adapters_ = Adapters(m.files_, f.denoiser, options.loras, options.embeddings);
     // The original tells the network the level itself, without the config's scale.
     if (m.scheduler({}, f.native_side, f.native_side).sampler == kTrigFlow) f.time_factor = 1;
     return m;
@@ -268,6 +279,10 @@ void PublishedModel::open_tokenizers(const PublishedModelOptions& options) {
 
 const DiffusersPart& PublishedModel::part(std::string_view name) const {
   return other_autoencoder_ && name == facts_.autoencoder ? *other_autoencoder_ : files_.part(name);
+}
+
+NetworkWeights PublishedModel::weights_of(const DiffusersPart& part) const {
+  return {part.name, adapters_.applied(part.name, part.weights()), [&part] { part.release_pages(); }};
 }
 
 const text::Tokenizer& PublishedModel::tokenizer(std::string_view name) const {

@@ -11,6 +11,8 @@
 #include <string>
 #include <string_view>
 
+#include "diffusion/published/adapters.h"
+#include "diffusion/published/network.h"
 #include "diffusion/published/text_plan.h"
 #include "diffusion/samplers/published.h"
 #include "formats/diffusers/model_dir.h"
@@ -64,6 +66,16 @@ struct PublishedModelOptions {
   std::map<std::string, std::filesystem::path> tokenizers = {};
   // The folder of another autoencoder for the same latents, such as a tiny one.
   std::filesystem::path autoencoder = {};
+  // The folder of one more autoencoder for the same latents, for previews alone.
+  std::filesystem::path preview_autoencoder = {};
+  std::vector<LoraChoice> loras = {};
+  std::vector<EmbeddingChoice> embeddings = {};
+};
+
+struct PreviewAutoencoder {
+  formats::DiffusersPart part;
+  double scale = 1, shift = 0;  // as PublishedFacts::latent_scale, latent_shift
+  int compression = 8;
 };
 
 class PublishedModel {
@@ -74,7 +86,11 @@ class PublishedModel {
   const PublishedFacts& facts() const { return facts_; }
   const formats::DiffusersModel& files() const { return files_; }
   const formats::DiffusersPart& part(std::string_view name) const;  // the autoencoder in use, if replaced
+  const PreviewAutoencoder* preview_autoencoder() const { return preview_ ? &*preview_ : nullptr; }
   const text::Tokenizer& tokenizer(std::string_view name) const;
+  const Adapters& adapters() const { return adapters_; }
+  // What a part's network is packed from, LoRA files and added words included.
+  NetworkWeights weights_of(const formats::DiffusersPart& part) const;
 
   // The published scheduler, or the one that `sampler` names with the published noise schedule, for pictures of a size
   // in pixels; bad_input for a name that does not fit.
@@ -85,6 +101,8 @@ class PublishedModel {
   void open_tokenizers(const PublishedModelOptions& options);
   formats::DiffusersModel files_;
   std::optional<formats::DiffusersPart> other_autoencoder_;
+  std::optional<PreviewAutoencoder> preview_;
+  Adapters adapters_;
   PublishedFacts facts_;
   std::map<std::string, std::shared_ptr<const text::Tokenizer>, std::less<>> tokenizers_;
 };

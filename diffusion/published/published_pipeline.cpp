@@ -1,14 +1,12 @@
 #include "diffusion/published/published_pipeline.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/error.h"
-#include "diffusion/picture.h"
+#include "diffusion/published/decoding.h"
 #include "diffusion/published/denoising.h"
-#include "diffusion/published/network.h"
-#include "diffusion/published/stopwatch.h"
 #include "diffusion/published/trig_flow.h"
-#include "models/classes.h"
 
 namespace thimble::diffusion {
 namespace {
@@ -39,29 +37,6 @@ Prompts gather_prompts(const TextPlan& plan, std::span<const PublishedRequest> r
   return all;
 }
 
-std::vector<media::Image> decode(StageContext& stage, const PublishedSettings& s,
-                                 std::span<const std::vector<float>> latents) {
-  const PublishedFacts& facts = stage.model.facts();
-  const formats::DiffusersPart& part = stage.model.part(facts.autoencoder);
-  Stopwatch watch;
-  Network network(part,
-                  models::build_network(part.class_name, models::Role::decoder, part.config,
-                                        {.height = s.latent.height, .width = s.latent.width}),
-                  stage.executor, stage.precision);
-  ComponentReport report{.part = part.name + " decoder", .load = watch.lap(), .memory = network.memory()};
-  const auto scale = static_cast<float>(facts.latent_scale), shift = static_cast<float>(facts.latent_shift);
-  std::vector<media::Image> images;
-  for (const std::vector<float>& one : latents) {
-    graph::Tensor latent({DType::f32, {1, s.latent.height, s.latent.width, s.latent.channels}});
-    std::ranges::transform(one, latent.mutable_as<float>().begin(), [&](float v) { return v / scale + shift; });
-    const NamedTensors& out = network.run({{"latent", latent}}, stage.cancel);
-    images.push_back(to_image(out.at("image").as<float>(), s.width, s.height, 3));
-  }
-  report.run = watch.lap();
-  stage.result.components.push_back(std::move(report));
-  return images;
-}
-
 }  // namespace
 
 PublishedResult PublishedPipeline::generate(std::span<const PublishedRequest> requests, const PublishedOptions& options,
@@ -79,7 +54,8 @@ PublishedResult PublishedPipeline::generate(std::span<const PublishedRequest> re
   std::vector<TokenizedPrompt> tokenized;
   for (const PromptText& p : prompts.texts) tokenized.push_back(tokenize_prompt(model_, p, result.warnings));
 
-  StageContext stage{model_, executor_, options_.precision, cancel, result};
+  for (const std::string& w : model_.adapters().warnings()) result.warnings.push_back(w);
+  StageContext stage{model_, executor_, options_.precision, cancel, result, options.max_memory};
   const std::vector<TextStates> states = encode_prompts(stage, tokenized);
   std::vector<PictureText> texts;
   for (std::size_t r = 0; r < requests.size(); ++r) {
@@ -90,10 +66,18 @@ PublishedResult PublishedPipeline::generate(std::span<const PublishedRequest> re
   const auto batch = static_cast<std::size_t>(s.batch);
   const auto batches = static_cast<std::int64_t>((requests.size() + batch - 1) / batch);
   std::int64_t done = 0;
-  std::function<void()> on_call;
-  if (progress) on_call = [&] { progress(++done, batches * calls, {}); };
-  const auto latents = denoise(stage, s, starts, texts, on_call);
-  result.images = decode(stage, s, latents);
+  DenoisingWatch watch;
+  if (progress) watch.on_call = [&] { progress(++done, batches * calls, {}); };
+  std::optional<Previewer> previewer;
+  if (options.preview) {
+    previewer.emplace(stage, s);
+    watch.on_estimate = [&](int run, int total, std::span<const float> clean) {
+      if (run % options.preview_every == 0) options.preview(run, total, (*previewer)(clean));
+    };
+  }
+  const auto latents = denoise(stage, s, starts, texts, watch);
+  previewer.reset();
+  result.images = decode_latents(stage, s, latents);
   return result;
 }
 

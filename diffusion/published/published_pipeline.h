@@ -1,6 +1,7 @@
 // Published models at work: text to picture, picture to picture, inpainting, editing by instruction. Text encoders, the
 // autoencoder's encoder, the denoiser and the decoder are compiled, used and released one after another, so that memory
-// peaks at the largest of them. Not here: our own model's pipeline (diffusion/pipeline.h), LoRA, tiles.
+// peaks at the largest of them. Not here: our own model's pipeline (diffusion/pipeline.h), LoRA files and embeddings,
+// which change the model (adapters.h), how large pictures are decoded in tiles (decoding.h).
 //
 //   const auto model = PublishedModel::open("stable-diffusion-v1-5");
 //   PublishedPipeline pipeline(model, *executor, {.precision = graph::Precision::bf16});
@@ -10,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -38,6 +40,9 @@ enum class NoiseGenerator {
   torch,    // PyTorch's CPU generator, in the order in which diffusers draws
 };
 
+// A picture on the way, of the call's first request: what the network takes it for after run `done` of `total`.
+using PreviewFn = std::function<void(int done, int total, const media::Image& picture)>;
+
 // What is absent comes from the model's facts.
 struct PublishedOptions {
   // Pixels. Absent: the native side, or with a picture its aspect at no more than the native area.
@@ -50,6 +55,11 @@ struct PublishedOptions {
   double eta = 0;                             // 0..1, ddim
   NoiseGenerator generator = NoiseGenerator::thimble;
   int batch = 1;  // pictures that run together, 1..64
+  // Bytes that a component may plan with; 0: no limit. Decoding is cut into tiles to stay below; where it cannot, and
+  // for other components that do not, there is a warning.
+  std::size_t max_memory = 0;
+  PreviewFn preview = {};  // by the model's preview autoencoder, else by a linear map fitted to its own decoder
+  int preview_every = 1;   // runs of the denoiser from one preview to the next
 };
 
 struct ComponentReport {
@@ -57,6 +67,7 @@ struct ComponentReport {
   double load = 0;   // seconds: mapping, packing, compiling
   double run = 0;
   graph::MemoryReport memory;
+  std::size_t stored_bytes = 0;  // of the weights in their files; over `load`: the load's speed
 };
 
 struct PublishedResult {
@@ -65,6 +76,7 @@ struct PublishedResult {
   std::vector<ComponentReport> components;
   std::vector<double> calls;  // seconds of each run of the denoiser, sampler included
   int width = 0, height = 0, steps = 0;
+  int decode_tiles = 1;  // that each picture was decoded in
   double guidance = 0;
   std::string sampler;
 };

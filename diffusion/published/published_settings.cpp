@@ -114,6 +114,8 @@ PublishedSettings settle(const PublishedModel& model, std::span<const PublishedR
   settle_size(facts, requests.front().image, options, s);
   settle_guidance(facts, requests, options, s);
   s.batch = static_cast<int>(checked(options.batch, 1, 64, "the batch"));
+  if (options.preview_every < 1)
+    fail(ErrorKind::bad_input, "previews come every 1 run or more, not {}", options.preview_every);
   s.generator = options.generator;
   s.steps = options.steps.value_or(facts.steps);
   s.scheduler = model.scheduler(options.sampler, s.width, s.height);

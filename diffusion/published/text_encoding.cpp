@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "diffusion/prompt.h"
 #include "diffusion/published/network.h"
+#include "diffusion/published/prompt_weights.h"
 #include "diffusion/published/stopwatch.h"
 #include "models/classes.h"
 #include "models/clip_text.h"
@@ -31,9 +32,83 @@ std::string lowered(std::string_view text) {
   return out;
 }
 
-void warn_of_cut(const TextSource& source, const text::Tokenizer& tokenizer, std::span<const std::int32_t> ids,
-                 std::size_t dropped, std::vector<std::string>& warnings) {
-  const std::string words = tokenizer.decode(ids.last(dropped));
+// The tokens of one source's text, and how much each counts.
+struct WeightedIds {
+  std::vector<std::int32_t> ids;
+  std::vector<float> weights;
+
+  void add(std::span<const std::int32_t> more, double weight) {
+    ids.insert(ids.end(), more.begin(), more.end());
+    weights.resize(ids.size(), static_cast<float>(weight));
+  }
+  bool weighted() const {
+    return std::ranges::any_of(weights, [](float w) { return w != 1; });
+  }
+};
+
+bool is_word_byte(char c) {
+  const auto b = static_cast<unsigned char>(c);
+  return b >= 0x80 || (b >= '0' && b <= '9') || (b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') || b == '_';
+}
+
+// The first added word in `text` that is not a part of a longer one; the longest of those that begin there.
+const AddedWord* find_added(std::string_view text, const std::vector<AddedWord>& words, std::size_t& at) {
+  const AddedWord* found = nullptr;
+  at = std::string_view::npos;
+  for (const AddedWord& w : words) {
+    for (std::size_t i = text.find(w.token); i != std::string_view::npos; i = text.find(w.token, i + 1)) {
+      const std::size_t end = i + w.token.size();
+      const bool joined = (i > 0 && is_word_byte(text[i - 1]) && is_word_byte(w.token.front())) ||
+                          (end < text.size() && is_word_byte(text[end]) && is_word_byte(w.token.back()));
+      if (joined) continue;
+      if (i < at || (i == at && w.token.size() > found->token.size())) {
+        found = &w;
+        at = i;
+      }
+      break;
+    }
+  }
+  return found;
+}
+
+void encode_piece(const text::Tokenizer& tokenizer, const std::vector<AddedWord>& words, std::string_view text,
+                  double weight, WeightedIds& to) {
+  std::size_t at = 0;
+  for (const AddedWord* w = find_added(text, words, at); w != nullptr; w = find_added(text, words, at)) {
+    to.add(tokenizer.encode(text.substr(0, at)), weight);
+    std::vector<std::int32_t> own;
+    for (std::int32_t i = 0; i < w->count; ++i) own.push_back(w->first + i);
+    to.add(own, weight);
+    text.remove_prefix(at + w->token.size());
+  }
+  if (!text.empty() || to.ids.empty()) to.add(tokenizer.encode(text), weight);
+}
+
+// The text of ids, added words included.
+std::string decode_with_words(const text::Tokenizer& tokenizer, const std::vector<AddedWord>& words,
+                              std::span<const std::int32_t> ids) {
+  std::string out;
+  const auto append = [&](std::string_view text) {
+    if (!out.empty() && !text.empty() && out.back() != ' ' && text.front() != ' ') out += ' ';
+    out += text;
+  };
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i <= ids.size(); ++i) {
+    const bool added = i < ids.size() && ids[i] >= tokenizer.vocab_size();
+    if (i < ids.size() && !added) continue;
+    if (i > begin) append(tokenizer.decode(ids.subspan(begin, i - begin)));
+    begin = i + 1;
+    for (const AddedWord& w : words) {
+      const bool first = added && ids[i] >= w.first && ids[i] < w.first + w.count && (i == 0 || ids[i - 1] < w.first);
+      if (first) append(w.token);
+    }
+  }
+  return out;
+}
+
+void warn_of_cut(const TextSource& source, const text::Tokenizer& tokenizer, const std::vector<AddedWord>& added,
+                 std::span<const std::int32_t> ids, std::size_t dropped, std::vector<std::string>& warnings) {
+  const std::string words = decode_with_words(tokenizer, added, ids.last(dropped));
   // Encoders of one model often cut at the same place: one line is enough.
   const std::string line = fmt::format("the prompt is longer than {} tokens; left out was: {}", source.tokens, words);
   if (std::ranges::find(warnings, line) == warnings.end()) warnings.push_back(line);
@@ -57,7 +132,12 @@ NamedTensors encoder_inputs(const TextSource& source, const formats::DiffusersPa
   for (std::size_t r = 0; r < rows.size(); ++r) {
     std::ranges::copy(rows[r]->ids, ids.mutable_as<std::int32_t>().subspan(r * tokens).begin());
     if (finds_end) {
-      eos.mutable_as<std::int32_t>()[r] = models::clip_eos(models::clip_text_from_json(part.config), rows[r]->ids);
+      // Added words lie behind the vocabulary, and old configs find the end as the largest id.
+      const models::ClipTextConfig config = models::clip_text_from_json(part.config);
+      std::vector<std::int32_t> plain = rows[r]->ids;
+      std::ranges::replace_if(
+          plain, [&](std::int32_t id) { return id >= config.vocab_size; }, 0);
+      eos.mutable_as<std::int32_t>()[r] = models::clip_eos(config, plain);
     }
     if (!source.masks_padding) continue;
     const auto of = mask.mutable_as<float>().subspan(r * tokens, tokens);
@@ -66,17 +146,35 @@ NamedTensors encoder_inputs(const TextSource& source, const formats::DiffusersPa
   return {{"ids", ids}, {"eos", eos}, {"mask", mask}};
 }
 
-void read_states(const TextSource& source, const NamedTensors& outputs, std::size_t row, std::size_t tokens,
-                 std::size_t length, Encoded& to) {
+// States (kept, width) times their tokens' weights, at the mean they had.
+void weigh(std::span<float> states, std::size_t width, std::span<const float> weights) {
+  const auto sum_of = [&] {
+    double sum = 0;
+    for (const float v : states) sum += v;
+    return sum;
+  };
+  const double before = sum_of();
+  for (std::size_t i = 0; i < states.size(); ++i) states[i] *= weights[i / width];
+  const double after = sum_of();
+  if (after == 0 || before == 0) return;
+  for (float& v : states) v = static_cast<float>(v * (before / after));
+}
+
+void read_states(const TextSource& source, const NamedTensors& outputs, std::size_t row,
+                 const TokenizedPrompt::Row& prompt, Encoded& to) {
   const auto kept = static_cast<std::size_t>(source.tokens), width = static_cast<std::size_t>(source.width);
+  const std::size_t tokens = prompt.ids.size(), length = prompt.length;
   if (source.group >= 0) {
     const auto states = outputs.at(source.states).as<float>().subspan(row * tokens * width, tokens * width);
+    std::vector<float> weights;
     for (std::size_t i = 0; i < kept; ++i) {
       const std::size_t at = row_of_state(i, kept, tokens);
       const auto one = states.subspan(at * width, width);
       to.states.insert(to.states.end(), one.begin(), one.end());
       to.mask.push_back(at < std::max<std::size_t>(1, length) ? 0 : kMaskedScore);
+      if (!prompt.weights.empty()) weights.push_back(prompt.weights[at]);
     }
+    if (!weights.empty()) weigh(to.states, width, weights);
   }
   if (source.pooled_width > 0) {
     const auto width_of = static_cast<std::size_t>(source.pooled_width);
@@ -93,11 +191,13 @@ void encode_alike(StageContext& stage, const TextSource& source, std::size_t ind
   const std::size_t batch = std::min(kTogether, which.size());
   const std::size_t tokens = prompts[which.front()].rows[index].ids.size();
   Stopwatch watch;
-  Network network(part,
-                  models::build_network(part.class_name, models::Role::text, part.config,
+  Network network(stage.model.weights_of(part),
+                  models::build_network(part.class_name, models::Role::text, stage.model.adapters().config(part),
                                         {.batch = static_cast<int>(batch), .tokens = static_cast<int>(tokens)}),
                   stage.executor, stage.precision);
-  ComponentReport report{.part = source.part, .load = watch.lap(), .memory = network.memory()};
+  ComponentReport report{
+      .part = source.part, .load = watch.lap(), .memory = network.memory(), .stored_bytes = network.stored_bytes()};
+  warn_above_limit(stage, report);
   for (std::size_t at = 0; at < which.size(); at += batch) {
     std::vector<const TokenizedPrompt::Row*> rows;
     for (std::size_t r = 0; r < batch; ++r) {  // the last run is filled up with its last prompt
@@ -105,7 +205,7 @@ void encode_alike(StageContext& stage, const TextSource& source, std::size_t ind
     }
     const NamedTensors& outputs = network.run(encoder_inputs(source, part, rows), stage.cancel);
     for (std::size_t r = 0; r < batch && at + r < which.size(); ++r) {
-      read_states(source, outputs, r, tokens, rows[r]->length, encoded[which[at + r]]);
+      read_states(source, outputs, r, *rows[r], encoded[which[at + r]]);
     }
   }
   report.run = watch.lap();
@@ -146,6 +246,15 @@ TextStates join(const TextPlan& plan, std::span<const std::vector<Encoded>> by_s
 
 }  // namespace
 
+void warn_above_limit(StageContext& stage, const ComponentReport& report) {
+  if (stage.max_memory == 0 || report.memory.peak_bytes() <= stage.max_memory) return;
+  stage.result.warnings.push_back(
+      fmt::format("the {} plans with {}, more than the limit of {}: of all parts only the "
+                  "decoder can be cut into tiles",
+                  report.part, human_bytes(static_cast<double>(report.memory.peak_bytes())),
+                  human_bytes(static_cast<double>(stage.max_memory))));
+}
+
 TokenizedPrompt tokenize_prompt(const PublishedModel& model, const PromptText& prompt,
                                 std::vector<std::string>& warnings) {
   const TextPlan& plan = model.facts().text;
@@ -156,6 +265,7 @@ TokenizedPrompt tokenize_prompt(const PublishedModel& model, const PromptText& p
   }
   text::check_utf8(prompt.text);
   const std::string tidy = plan.lower ? lowered(prompt.text) : prompt.text;
+  const std::vector<PromptPiece> pieces = split_weighted(tidy);
   const bool instructed = !plan.instruction.empty() && !prompt.negative;
   for (const TextSource& s : plan.sources) {
     TokenizedPrompt::Row& row = made.rows.emplace_back();
@@ -167,10 +277,21 @@ TokenizedPrompt tokenize_prompt(const PublishedModel& model, const PromptText& p
       const std::size_t begin = s.frame.begin && tokenizer.special().begin >= 0 ? 1 : 0;
       tokens += tokenizer.encode(plan.instruction).size() + begin - 2;
     }
-    const auto ids = tokenizer.encode(instructed ? plan.instruction + tidy : tidy);
-    text::Framed framed = text::frame(tokenizer, ids, tokens, tokens, s.frame);
-    if (framed.dropped > 0) warn_of_cut(s, tokenizer, ids, framed.dropped, warnings);
+    const std::vector<AddedWord>& words = model.adapters().words(s.part);
+    WeightedIds all;
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+      const std::string instruction = i == 0 && instructed ? plan.instruction : std::string();
+      encode_piece(tokenizer, words, instruction + pieces[i].text, pieces[i].weight, all);
+    }
+    text::Framed framed = text::frame(tokenizer, all.ids, tokens, tokens, s.frame);
+    if (framed.dropped > 0) warn_of_cut(s, tokenizer, words, all.ids, framed.dropped, warnings);
     row = {std::move(framed.ids), framed.length};
+    if (all.weighted()) {
+      const std::size_t begin = s.frame.begin && tokenizer.special().begin >= 0 ? 1 : 0;
+      const std::size_t kept = all.ids.size() - framed.dropped;
+      row.weights.assign(row.ids.size(), 1);
+      std::copy_n(all.weights.begin(), kept, row.weights.begin() + static_cast<std::ptrdiff_t>(begin));
+    }
   }
   return made;
 }

@@ -1,4 +1,6 @@
-// Prompts to what the denoiser reads, by the model's text plan. Not here: the plan itself (text_plan.h).
+// Prompts to what the denoiser reads, by the model's text plan. A token that counts w times as much (prompt_weights.h)
+// has its states multiplied by w, after which all states of the prompt are scaled back to the mean they had.
+// Not here: the plan itself (text_plan.h).
 #pragma once
 
 #include <cstdint>
@@ -17,7 +19,11 @@ struct StageContext {
   graph::Precision precision;
   const CancelToken* cancel;
   PublishedResult& result;
+  std::size_t max_memory = 0;  // bytes, 0: no limit
 };
+
+// Adds a warning when a component that cannot be cut into pieces plans with more than the limit.
+void warn_above_limit(StageContext& stage, const ComponentReport& report);
 
 struct PromptText {
   std::string text;
@@ -30,7 +36,8 @@ struct PromptText {
 struct TokenizedPrompt {
   struct Row {
     std::vector<std::int32_t> ids;
-    std::size_t length = 0;  // before the padding
+    std::size_t length = 0;           // before the padding
+    std::vector<float> weights = {};  // by id; empty: all are 1
   };
   bool zeros = false;
   std::vector<Row> rows;  // one for each source of the plan

@@ -1,13 +1,27 @@
-// A checkpoint that is opened when it is first asked for, once for all who share it.
+// A checkpoint that is opened when it is first asked for, once for all who share it: safetensors files, or a GGUF file.
 #pragma once
 
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "formats/safetensors/safetensors.h"
 
 namespace thimble::formats {
+
+// Tensors under their stored names, and the mapped files that hold them.
+class OpenCheckpoint {
+ public:
+  static OpenCheckpoint open(const std::filesystem::path& path);
+
+  const TensorMap& tensors() const { return tensors_; }
+  const std::vector<std::shared_ptr<const MappedFile>>& files() const { return files_; }
+
+ private:
+  TensorMap tensors_;
+  std::vector<std::shared_ptr<const MappedFile>> files_;
+};
 
 class LazyCheckpoint {
  public:
@@ -15,16 +29,16 @@ class LazyCheckpoint {
 
   const std::filesystem::path& path() const { return path_; }
 
-  std::shared_ptr<const SafetensorsCheckpoint> get() {
+  std::shared_ptr<const OpenCheckpoint> get() {
     const std::lock_guard lock(mutex_);
-    if (!opened_) opened_ = std::make_shared<SafetensorsCheckpoint>(SafetensorsCheckpoint::open(path_));
+    if (!opened_) opened_ = std::make_shared<OpenCheckpoint>(OpenCheckpoint::open(path_));
     return opened_;
   }
 
  private:
   std::filesystem::path path_;
   std::mutex mutex_;
-  std::shared_ptr<const SafetensorsCheckpoint> opened_;
+  std::shared_ptr<const OpenCheckpoint> opened_;
 };
 
 }  // namespace thimble::formats

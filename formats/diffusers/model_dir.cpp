@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "formats/diffusers/lazy_checkpoint.h"
 #include "formats/diffusers/single_file.h"
+#include "formats/diffusers/tiny_pair.h"
 #include "formats/diffusers/weight_files.h"
 
 namespace thimble::formats {
@@ -145,19 +146,17 @@ DiffusersPart::DiffusersPart(std::string part_name, std::string class_of, Json c
 
 const fs::path& DiffusersPart::path() const { return checkpoint_->path(); }
 
-const SafetensorsCheckpoint& DiffusersPart::checkpoint() const { return *checkpoint_->get(); }
+const OpenCheckpoint& DiffusersPart::checkpoint() const { return *checkpoint_->get(); }
 
-graph::Weights DiffusersPart::weights(DType f8_as) const {
+graph::Weights DiffusersPart::weights(DType narrow_as) const {
   return with_context(fmt::format("while reading the {} from {}", name, path().string()), [&] {
-    const std::shared_ptr<const SafetensorsCheckpoint> owner = checkpoint_->get();
-    return named_weights(naming_(owner->tensors()), owner->tensors(), owner, f8_as, name);
+    const std::shared_ptr<const OpenCheckpoint> owner = checkpoint_->get();
+    return named_weights(naming_(owner->tensors()), owner->tensors(), owner, narrow_as, name);
   });
 }
 
 void DiffusersPart::release_pages() const {
-  for (const SafetensorsFile& file : checkpoint_->get()->files()) {
-    if (const auto mapped = file.file()) mapped->release_pages();
-  }
+  for (const auto& file : checkpoint_->get()->files()) file->release_pages();
 }
 
 DiffusersModel DiffusersModel::open(const fs::path& path, const std::string& variant) {
@@ -182,6 +181,7 @@ const DiffusersPart& DiffusersModel::part(std::string_view wanted) const {
 
 DiffusersPart open_diffusers_part(const fs::path& directory, const std::string& variant) {
   const fs::path config_file = directory / "config.json";
+  if (!fs::exists(config_file) && find_tiny_pair(directory)) return open_tiny_pair(directory);
   want_file(config_file, "the config of a network");
   const Json config = read_object(config_file);
   // diffusers writes _class_name; transformers a list of architectures.

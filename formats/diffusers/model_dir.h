@@ -2,7 +2,7 @@
 // and safetensors files, scheduler_config.json, tokenizer files. Also one network's folder alone, and (single_file.h)
 // the same model from one file in the original programs' names.
 // Read here is what the files say; what a class computes is models/, what a scheduler does diffusion/, what a
-// vocabulary means text/.
+// vocabulary means text/. A single file may be safetensors or GGUF (formats/gguf).
 //
 //   const auto model = DiffusersModel::open("stable-diffusion-v1-5");
 //   const DiffusersPart& unet = model.part("unet");            // unet.class_name, unet.config
@@ -16,12 +16,11 @@
 #include <vector>
 
 #include "base/json.h"
+#include "formats/diffusers/lazy_checkpoint.h"
 #include "formats/diffusers/naming.h"
 #include "formats/safetensors/weights.h"
 
 namespace thimble::formats {
-
-class LazyCheckpoint;
 
 // A network: what it is, and weights that are mapped when first asked for. Copies share the map.
 class DiffusersPart {
@@ -33,11 +32,11 @@ class DiffusersPart {
   std::string class_name;  // "UNet2DConditionModel", a row of models/classes.h
   Json config;             // an object, as the class writes it
 
-  const std::filesystem::path& path() const;        // of the weights: a file, or the index of several
-  const SafetensorsCheckpoint& checkpoint() const;  // under the stored names
-  // Under the names of today, without buffers that are no weights; 8-bit floats become `f8_as`.
+  const std::filesystem::path& path() const;  // of the weights: a file, or the index of several
+  const OpenCheckpoint& checkpoint() const;   // under the stored names
+  // Under the names of today, without buffers that are no weights; 8-bit floats and blocks of GGUF become `narrow_as`.
   // bad_file, naming file and tensor; unsupported for an element type that Thimble lacks.
-  graph::Weights weights(DType f8_as = DType::bf16) const;
+  graph::Weights weights(DType narrow_as = DType::bf16) const;
   void release_pages() const;  // the system may take the pages of the file back; they are read again when touched
 
  private:
@@ -78,7 +77,8 @@ struct DiffusersModel {
   graph::Weights weights_of(std::string_view part) const { return this->part(part).weights(); }
 };
 
-// The folder of one network alone, such as a tiny autoencoder: config.json names its class.
+// The folder of one network alone, such as a tiny autoencoder: config.json names its class. Also a folder of TAESD's
+// two files as their author has them (tiny_pair.h).
 DiffusersPart open_diffusers_part(const std::filesystem::path& directory, const std::string& variant = "");
 
 // model_index.json, checked. bad_file naming `what`; unsupported naming a class that is not known.

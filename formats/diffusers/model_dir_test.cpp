@@ -236,7 +236,9 @@ TEST(DiffusersDirectory, BadIndex) {
   refused(R"({"_class_name":"P","../unet":["diffusers","UNet2DConditionModel"]})", "bad file", {"'../unet'"});
   refused(R"({"_class_name":"P","scheduler":["diffusers","S"]})", "bad file", {"'P' lists no network"});
   refused(R"({"_class_name":"StableDiffusionControlNetPipeline","controlnet":["diffusers","ControlNetModel"]})",
-          "unsupported", {"part 'controlnet'", "'ControlNetModel'", "known are", "UNet2DConditionModel"});
+          "unsupported", {"part 'controlnet' is a ControlNet (ControlNetModel)", "not supported"});
+  refused(R"({"_class_name":"P","unet":["diffusers","UNet3DConditionModel"]})", "unsupported",
+          {"part 'unet'", "'UNet3DConditionModel'", "known are", "UNet2DConditionModel"});
   refused(R"({"_class_name":"P","unet":["diffusers","UNet2DConditionModel"]})", "bad file",
           {"unet/config.json is missing"});
   refused(std::string(1 << 20, ' ') + "{}", "bad file", {"at most 1048576"});

@@ -51,6 +51,10 @@ ModelIndex parse_model_index(std::string_view text, const std::string& what) {
       index.scheduler_class = entry.class_name;
     } else if (name.starts_with("tokenizer")) {
       index.tokenizers.push_back(entry);
+    } else if (entry.class_name.find("ControlNet") != std::string::npos) {
+      fail(ErrorKind::unsupported,
+           "{}: part '{}' is a ControlNet ({}), which is not supported; the model without it is", what, name,
+           entry.class_name.substr(0, 80));
     } else if (find_network(entry.class_name) != nullptr) {
       index.networks.push_back(entry);
     } else {

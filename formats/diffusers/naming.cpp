@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstring>
 
 #include "base/error.h"
+#include "formats/gguf/blocks.h"
 
 namespace thimble::formats {
 namespace {
@@ -74,10 +76,32 @@ NameMap sd3_names(const TensorMap& stored) {
   return names;
 }
 
+// TAESD's author counts the layers of each side ("decoder.3.conv.0.weight" once the side is put before); the decoder's
+// first one there, which squashes latents, has no number in diffusers ("decoder.layers.2.conv.0.weight").
+NameMap tiny_names(const TensorMap& stored) {
+  NameMap names;
+  for (const auto& [name, info] : stored) {
+    const bool decoder = name.starts_with("decoder.");
+    const std::size_t begin = std::string_view("encoder.").size();
+    int layer = 0;
+    const char* const end = name.data() + name.size();
+    const char* stop = nullptr;
+    if (decoder || name.starts_with("encoder.")) stop = std::from_chars(name.data() + begin, end, layer).ptr;
+    if (stop == nullptr || stop == name.data() + begin || stop == end || *stop != '.') {
+      add_name(names, name, {name});
+    } else {
+      const std::string_view rest(stop, static_cast<std::size_t>(end - stop));
+      add_name(names, fmt::format("{}.layers.{}{}", decoder ? "decoder" : "encoder", layer - (decoder ? 1 : 0), rest),
+               {name});
+    }
+  }
+  return names;
+}
+
 constexpr std::array kNetworks{
     NetworkNames{"AutoencoderDC", as_stored},
     NetworkNames{"AutoencoderKL", kl_names},
-    NetworkNames{"AutoencoderTiny", as_stored},
+    NetworkNames{"AutoencoderTiny", tiny_names},
     NetworkNames{"CLIPTextModel", clip_names},
     NetworkNames{"CLIPTextModelWithProjection", clip_names},
     NetworkNames{"FluxTransformer2DModel", as_stored},
@@ -170,7 +194,7 @@ std::string clip_text_name(std::string_view stored) {
 }
 
 graph::Weights named_weights(const NameMap& names, const TensorMap& stored, const std::shared_ptr<const void>& owner,
-                             DType f8_as, std::string_view what) {
+                             DType narrow_as, std::string_view what) {
   graph::Weights weights;
   for (const auto& [name, from] : names) {
     // Files of scaled 8-bit floats would give a picture of noise: their scales are tensors beside the weights.
@@ -180,7 +204,10 @@ graph::Weights named_weights(const NameMap& names, const TensorMap& stored, cons
            "f16 or bf16 file",
            what, from.name);
     }
-    weights.set(name, changed(map_tensor(stored.at(from.name), owner, f8_as), from, what));
+    const TensorInfo& info = stored.at(from.name);
+    weights.set(name, changed(find_block_type(info.stored_type()) != nullptr ? expand_blocks(info, narrow_as)
+                                                                             : map_tensor(info, owner, narrow_as),
+                              from, what));
   }
   return weights;
 }

@@ -42,8 +42,9 @@ std::string class_of_today(const std::string& class_name, const Json& config, co
 // The text encoder's parameter for a name that may lack the leading "text_model."; empty for a buffer.
 std::string clip_text_name(std::string_view stored);
 
-// Each tensor of `names`, changed as it says, sharing bytes where that is possible. `what` stands for the file.
+// Each tensor of `names`, changed as it says, sharing bytes where that is possible; 8-bit floats and GGUF's blocks
+// become `narrow_as`. `what` stands for the file.
 graph::Weights named_weights(const NameMap& names, const TensorMap& stored, const std::shared_ptr<const void>& owner,
-                             DType f8_as, std::string_view what);
+                             DType narrow_as, std::string_view what);
 
 }  // namespace thimble::formats

@@ -19,4 +19,8 @@ NameMap original_vae_names(const TensorMap& stored);   // first_stage_model.*
 NameMap original_clip_names(const TensorMap& stored);  // cond_stage_model.transformer.*, conditioner.embedders.0.*
 NameMap original_bigg_names(const TensorMap& stored);  // conditioner.embedders.1.model.*, OpenCLIP's layout
 
+// The way back, for writing: the original name of a parameter of Stable Diffusion 1.x (original_names.cpp). unsupported
+// for other classes and for parameters that such files do not have.
+std::string original_name(const DiffusersPart& part, std::string_view today);
+
 }  // namespace thimble::formats

@@ -17,8 +17,9 @@ using graph::Tensor;
 using graph::TensorType;
 
 constexpr std::uint32_t kHalfTag = 0x01306B47;
-const std::set<std::string, std::less<>> kWeightless{"Input",   "Pooling", "Split",   "Concat", "Softmax",
-                                                     "Dropout", "ReLU",    "Flatten", "Eltwise"};
+const std::set<std::string, std::less<>> kWeightless{"Input",   "Pooling",      "Split",  "Concat",
+                                                     "Softmax", "Dropout",      "ReLU",   "Flatten",
+                                                     "Eltwise", "PixelShuffle", "Interp", "BinaryOp"};
 
 class Cursor {
  public:
@@ -78,9 +79,16 @@ void read_convolution(graph::Weights& weights, Cursor& bin, const std::string& n
   if (keys[5] == 1) weights.set(name + ".bias", bin.take(DType::f32, {out}, name));
 }
 
+void read_prelu(graph::Weights& weights, Cursor& bin, const std::string& name, std::map<int, std::int64_t> keys) {
+  const std::int64_t slopes = keys[0];
+  if (slopes < 1 || slopes > 65536) fail(ErrorKind::bad_file, "layer '{}': {} slopes", name, slopes);
+  weights.set(name + ".weight", bin.take(DType::f32, {slopes}, name));
+}
+
 }  // namespace
 
-graph::Weights read_ncnn_weights(const std::filesystem::path& param, const std::filesystem::path& bin) {
+graph::Weights read_ncnn_weights(const std::filesystem::path& param, const std::filesystem::path& bin,
+                                 std::vector<std::string>* order) {
   std::istringstream text(read_file(param, 16 << 20));
   Cursor numbers(MappedFile::open(bin));
   return with_context("while reading " + param.string(), [&] {
@@ -99,6 +107,10 @@ graph::Weights read_ncnn_weights(const std::filesystem::path& param, const std::
       for (int i = 0; i < bottoms + tops; ++i) in >> skipped;
       if (type == "Convolution") {
         read_convolution(weights, numbers, name, parse_keys(in));
+        if (order != nullptr) order->push_back(name);
+      } else if (type == "PReLU") {
+        read_prelu(weights, numbers, name, parse_keys(in));
+        if (order != nullptr) order->push_back(name);
       } else if (!kWeightless.contains(type)) {
         fail(ErrorKind::unsupported, "layer '{}' of type {} is not read", name, type);
       }

@@ -147,6 +147,7 @@ void Candidates::unsettled(const Item& item, Bytes bytes) {
 void Candidates::add(const std::string& path, const ModelProbe& probe, const ProbeResult& result, const char* found_by,
                      Bytes bytes) {
   models_.push_back({path, std::string(probe.format), found_by, sha256(bytes), result});
+  if (taken_) taken_(models_.back(), bytes);
 }
 
 }  // namespace thimble::gauge

@@ -2,6 +2,7 @@
 // probe.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "gauge/scan/package_scan.h"
@@ -10,8 +11,10 @@ namespace thimble::gauge {
 
 class Candidates {
  public:
-  Candidates(std::vector<ModelRecord>& models, std::vector<FailureRecord>& failures)
-      : models_(models), failures_(failures) {}
+  // `taken`, if given, sees the bytes of every model that is found; they are valid during the call.
+  using Taken = std::function<void(const ModelRecord&, Bytes)>;
+  Candidates(std::vector<ModelRecord>& models, std::vector<FailureRecord>& failures, Taken taken = {})
+      : models_(models), failures_(failures), taken_(std::move(taken)) {}
 
   // Whether the file is worth reading for its name or its first bytes alone.
   static bool likely(const Item& item);
@@ -28,6 +31,7 @@ class Candidates {
 
   std::vector<ModelRecord>& models_;
   std::vector<FailureRecord>& failures_;
+  Taken taken_;
   ProbeResult best_failure_;
   const ModelProbe* best_probe_ = nullptr;
 };

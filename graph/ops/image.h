@@ -10,6 +10,9 @@ namespace thimble::graph {
 
 enum class PoolKind { max, average };
 enum class ResizeMode { nearest, bilinear };
+// Where output pixel o reads, with s = in / out (align_corners: (in - 1) / (out - 1), 0 for one output pixel):
+// half_pixel (o + 0.5) s - 0.5, align_corners o s, asymmetric o s.
+enum class ResizeGrid { half_pixel, align_corners, asymmetric };
 
 // padding is {top, left, bottom, right}; padded positions take no part (max: -inf; average: not counted).
 struct Pool2d {
@@ -26,16 +29,18 @@ struct Pool2d {
   }
 };
 
-// To (height, width); pixel centres at half-integers. nearest takes floor((i + 0.5) * in/out);
-// bilinear clamps at the border and does not smooth when shrinking.
+// To (height, width). nearest takes floor((o + 0.5) s) for half_pixel, floor(o s) for asymmetric, o s rounded half up
+// for align_corners; bilinear clamps at the border and does not smooth when shrinking.
 struct Resize {
   ResizeMode mode = ResizeMode::nearest;
   std::int64_t height = 1, width = 1;
+  ResizeGrid grid = ResizeGrid::half_pixel;
   bool operator==(const Resize&) const = default;
   static void attributes(auto& self, auto&& visit) {
     visit("mode", self.mode);
     visit("height", self.height);
     visit("width", self.width);
+    visit("grid", self.grid);
   }
 };
 
@@ -55,7 +60,9 @@ struct PixelUnshuffle {
 
 std::string_view to_string(PoolKind kind);
 std::string_view to_string(ResizeMode mode);
+std::string_view to_string(ResizeGrid grid);
 bool from_string(std::string_view name, PoolKind& kind);
 bool from_string(std::string_view name, ResizeMode& mode);
+bool from_string(std::string_view name, ResizeGrid& grid);
 
 }  // namespace thimble::graph

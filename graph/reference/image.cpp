@@ -27,12 +27,21 @@ Array for_each_element(const TensorType& out, F&& f) {
   return y;
 }
 
+double position(ResizeGrid grid, double i, double in, double out) {
+  switch (grid) {
+    case ResizeGrid::half_pixel: return (i + 0.5) * in / out - 0.5;
+    case ResizeGrid::align_corners: return out > 1 ? i * (in - 1) / (out - 1) : 0;
+    case ResizeGrid::asymmetric: return i * in / out;
+  }
+  return 0;
+}
+
 // The two neighbours of output position i along one axis, and the weight of the second.
 struct Blend {
   std::int64_t first, second;
   double weight;
-  Blend(std::int64_t i, std::int64_t in, std::int64_t out) {
-    const double centre = (static_cast<double>(i) + 0.5) * static_cast<double>(in) / static_cast<double>(out) - 0.5;
+  Blend(ResizeGrid grid, std::int64_t i, std::int64_t in, std::int64_t out) {
+    const double centre = position(grid, static_cast<double>(i), static_cast<double>(in), static_cast<double>(out));
     const double inside = std::clamp(centre, 0.0, static_cast<double>(in - 1));
     first = static_cast<std::int64_t>(inside);
     second = std::min(first + 1, in - 1);
@@ -40,8 +49,15 @@ struct Blend {
   }
 };
 
-// floor((i + 0.5) * in / out), in whole numbers
-std::int64_t nearest(std::int64_t i, std::int64_t in, std::int64_t out) { return (2 * i + 1) * in / (2 * out); }
+// In whole numbers: no position is off by one for the rounding of a quotient.
+std::int64_t nearest(ResizeGrid grid, std::int64_t i, std::int64_t in, std::int64_t out) {
+  switch (grid) {
+    case ResizeGrid::half_pixel: return (2 * i + 1) * in / (2 * out);
+    case ResizeGrid::align_corners: return out > 1 ? (2 * i * (in - 1) + out - 1) / (2 * (out - 1)) : 0;
+    case ResizeGrid::asymmetric: return i * in / out;
+  }
+  return 0;
+}
 
 }  // namespace
 
@@ -69,9 +85,9 @@ Array interpret(const Resize& op, Arrays in, const TensorType& out) {
   const Array& x = *in[0];
   return for_each_element(out, [&](std::int64_t b, std::int64_t row, std::int64_t column, std::int64_t c) {
     if (op.mode == ResizeMode::nearest) {
-      return at(x, b, nearest(row, x.dim(1), op.height), nearest(column, x.dim(2), op.width), c);
+      return at(x, b, nearest(op.grid, row, x.dim(1), op.height), nearest(op.grid, column, x.dim(2), op.width), c);
     }
-    const Blend v(row, x.dim(1), op.height), h(column, x.dim(2), op.width);
+    const Blend v(op.grid, row, x.dim(1), op.height), h(op.grid, column, x.dim(2), op.width);
     const double top = std::lerp(at(x, b, v.first, h.first, c), at(x, b, v.first, h.second, c), h.weight);
     const double bottom = std::lerp(at(x, b, v.second, h.first, c), at(x, b, v.second, h.second, c), h.weight);
     return std::lerp(top, bottom, v.weight);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <vector>
 
 #include "base/error.h"
 #include "kernels/qgemm/driver.h"
@@ -21,21 +22,51 @@ std::int64_t place(std::int64_t k, std::int64_t j, std::int64_t nr) {
   return (k / g) * g * nr + j * g + k % g;
 }
 
+// How many consecutive k of a column lie side by side.
 template <QLayout layout>
-void pack_panel(const QgemmKernel& kernel, std::int64_t columns, std::int64_t n0, std::int64_t K, std::int64_t k_padded,
-                const QWeights& w, std::uint8_t* dst) {
-  const std::int64_t nr = kernel.nr;
-  const bool nibbles = kernel.weight_bits == 4;
-  std::memset(dst, 0, static_cast<std::size_t>(k_padded * nr) / (nibbles ? 2 : 1));
-  for (std::int64_t j = 0; j < nr; ++j) {
-    for (std::int64_t k = 0; k < k_padded; ++k) {
-      const int v = j < columns && k < K ? qweight_at(w, n0 + j, k) : 0;
-      const std::int64_t at = place<layout>(k, j, nr);
-      if (nibbles) {
-        dst[at / 128 * 64 + at % 64] |= static_cast<std::uint8_t>((v + 8) << (at % 128 / 64 * 4));
-      } else {
-        dst[at] = static_cast<std::uint8_t>(v);
-      }
+constexpr std::int64_t kRun = layout == QLayout::k1   ? 1
+                              : layout == QLayout::k2 ? 2
+                              : layout == QLayout::k8 ? 8
+                                                      : 4;
+
+// Row n as int8: where it lies, or unpacked into `own`.
+const std::int8_t* row_of(const QWeights& w, std::int64_t n, std::int64_t K, std::vector<std::int8_t>& own) {
+  const auto* bytes = static_cast<const std::uint8_t*>(w.q);
+  if (!w.nibbles) return reinterpret_cast<const std::int8_t*>(bytes) + n * w.ld;
+  const std::uint8_t* from = bytes + n * w.ld / 2;
+  own.resize(static_cast<std::size_t>(K + 1));
+  for (std::int64_t i = 0; i < (K + 1) / 2; ++i) {
+    own[static_cast<std::size_t>(2 * i)] = static_cast<std::int8_t>(((from[i] & 15) ^ 8) - 8);
+    own[static_cast<std::size_t>(2 * i + 1)] = static_cast<std::int8_t>(((from[i] >> 4) ^ 8) - 8);
+  }
+  return own.data();
+}
+
+// Column j of a panel in int8, whose memory was zero.
+template <QLayout layout>
+void put_column(const std::int8_t* row, std::int64_t K, std::int64_t j, std::int64_t nr, std::int8_t* panel) {
+  constexpr std::int64_t run = kRun<layout>;
+  std::int64_t k = 0;
+  for (; k + run <= K; k += run) std::memcpy(panel + place<layout>(k, j, nr), row + k, run);
+  for (; k < K; ++k) panel[place<layout>(k, j, nr)] = row[k];
+}
+
+void put_column(QLayout layout, const std::int8_t* row, std::int64_t K, std::int64_t j, std::int64_t nr,
+                std::int8_t* panel) {
+  switch (layout) {
+    case QLayout::k1: return put_column<QLayout::k1>(row, K, j, nr, panel);
+    case QLayout::k2: return put_column<QLayout::k2>(row, K, j, nr, panel);
+    case QLayout::k4: return put_column<QLayout::k4>(row, K, j, nr, panel);
+    case QLayout::k8: return put_column<QLayout::k8>(row, K, j, nr, panel);
+    case QLayout::amx: return put_column<QLayout::amx>(row, K, j, nr, panel);
+  }
+}
+
+// Of every 128 numbers the first 64 go to the low and the last 64 to the high halves of 64 bytes, plus 8.
+void join_nibbles(const std::int8_t* panel, std::int64_t n, std::uint8_t* dst) {
+  for (std::int64_t at = 0; at < n; at += 128, dst += 64, panel += 128) {
+    for (std::int64_t i = 0; i < 64; ++i) {
+      dst[i] = static_cast<std::uint8_t>((panel[i] + 8) | (panel[i + 64] + 8) << 4);
     }
   }
 }
@@ -72,29 +103,28 @@ void pack_qweight_panels(const QgemmKernel& kernel, std::int64_t N, std::int64_t
                      group_k = group ? group : std::max<std::int64_t>(1, K);
   auto* bytes = static_cast<std::byte*>(dst);
   auto* scales = reinterpret_cast<float*>(bytes + layout.scale_at);
+  const bool joined = kernel.weight_bits == 4;
+  std::vector<std::int8_t> own, wide(joined ? static_cast<std::size_t>(k_padded * nr) : 0);
   for (std::int64_t panel = begin; panel < end; ++panel) {
     const std::int64_t n0 = panel * nr, columns = std::min(nr, N - n0);
     auto* to = reinterpret_cast<std::uint8_t*>(bytes + panel * layout.panel_bytes);
-    const auto pack = [&]<QLayout l>() { pack_panel<l>(kernel, columns, n0, K, k_padded, w, to); };
-    switch (kernel.layout) {
-      case QLayout::k1: pack.operator()<QLayout::k1>(); break;
-      case QLayout::k2: pack.operator()<QLayout::k2>(); break;
-      case QLayout::k4: pack.operator()<QLayout::k4>(); break;
-      case QLayout::k8: pack.operator()<QLayout::k8>(); break;
-      case QLayout::amx: pack.operator()<QLayout::amx>(); break;
-    }
+    auto* numbers = joined ? wide.data() : reinterpret_cast<std::int8_t*>(to);
+    std::memset(numbers, 0, static_cast<std::size_t>(k_padded * nr));
     for (std::int64_t j = 0; j < nr; ++j) {
       const std::int64_t n = n0 + j;
+      const std::int8_t* row = j < columns ? row_of(w, n, K, own) : nullptr;
+      if (row != nullptr) put_column(kernel.layout, row, K, j, nr, numbers);
       std::int64_t sum = 0;
       double scaled_sum = 0;
       for (std::int64_t g = 0; g < layout.groups; ++g) {
-        const float scale = j < columns ? w.scale[n * layout.groups + g] : 0.0f;
+        const float scale = row != nullptr ? w.scale[n * layout.groups + g] : 0.0f;
         scales[(panel * layout.groups + g) * nr + j] = scale;
-        sum = 0;
-        if (j < columns) {
-          for (std::int64_t k = g * group_k; k < std::min(K, (g + 1) * group_k); ++k) sum += qweight_at(w, n, k);
+        std::int32_t part = 0;  // exact: at most 128 * kMaxQgemmK
+        if (row != nullptr) {
+          for (std::int64_t k = g * group_k; k < std::min(K, (g + 1) * group_k); ++k) part += row[k];
         }
-        scaled_sum += static_cast<double>(scale) * static_cast<double>(sum);
+        sum = part;
+        scaled_sum += static_cast<double>(scale) * static_cast<double>(part);
       }
       if (group) {
         reinterpret_cast<float*>(bytes + layout.sum_at)[n] = static_cast<float>(scaled_sum);
@@ -102,6 +132,7 @@ void pack_qweight_panels(const QgemmKernel& kernel, std::int64_t N, std::int64_t
         reinterpret_cast<std::int32_t*>(bytes + layout.sum_at)[n] = static_cast<std::int32_t>(sum);
       }
     }
+    if (joined) join_nibbles(numbers, k_padded * nr, to);
   }
 }
 

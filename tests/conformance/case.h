@@ -45,6 +45,7 @@ void add_matrix_cases(std::vector<Case>& cases);
 void add_image_cases(std::vector<Case>& cases);
 void add_norm_cases(std::vector<Case>& cases);
 void add_attention_cases(std::vector<Case>& cases);
+void add_quantized_cases(std::vector<Case>& cases);
 void add_fused_cases(std::vector<Case>& cases);
 
 std::vector<Case> all_cases();
@@ -59,6 +60,9 @@ inline constexpr Tolerance kNorm{1e-5, 8e-3, "statistics in f32, one rounding of
 // are some five times the output, which averages them. Executors that keep scores in f32 stay below half of it.
 inline constexpr Tolerance kAttention{2e-5, 4e-2,
                                       "scores of up to 4 rounded by 2^-9 of themselves, averages of values"};
+// Of K products one may be off by a whole step of its activation: 1 of 127, in one of K terms that add up like a walk.
+inline constexpr Tolerance kRoundedEitherWay{
+    2e-2, 2.5e-2, "an activation halfway between two steps may be rounded either way, in f32 and in double"};
 inline constexpr Tolerance kChain{3e-5, 2.5e-2, "several operations; in bf16 each may round its result"};
 
 }  // namespace thimble::conformance

@@ -16,6 +16,7 @@ std::vector<Case> all_cases() {
   add_image_cases(cases);
   add_norm_cases(cases);
   add_attention_cases(cases);
+  add_quantized_cases(cases);
   add_fused_cases(cases);
   return cases;
 }

@@ -9,6 +9,9 @@ using graph::Builder;
 using graph::Ints;
 using graph::ResizeMode;
 using graph::Shape;
+using enum graph::ResizeGrid;
+
+constexpr auto nearest_mode = ResizeMode::nearest, bilinear_mode = ResizeMode::bilinear;
 
 Case pool(std::string name, graph::PoolKind kind, Shape shape, Ints kernel, Ints stride, Ints padding) {
   return {"pool_" + std::move(name), kind == max ? kExact : kRounded, [=](Builder& b) {
@@ -26,6 +29,13 @@ constexpr Tolerance kBlend{5e-6, 4e-3, "weights of neighbours in f32, up to 2^-2
 Case bilinear(std::string name, Shape shape, std::int64_t height, std::int64_t width) {
   return {"bilinear_" + std::move(name), kBlend,
           [=](Builder& b) { b.output("y", b.resize(b.input("x", shape), ResizeMode::bilinear, height, width)); }};
+}
+
+Case resize_grid(std::string name, graph::ResizeMode mode, graph::ResizeGrid grid, Shape shape, std::int64_t height,
+                 std::int64_t width) {
+  return {"resize_" + std::move(name), mode == ResizeMode::nearest ? kExact : kBlend, [=](Builder& b) {
+            b.output("y", b.add(graph::Resize{mode, height, width, grid}, {b.input("x", shape)}));
+          }};
 }
 
 Case shuffle(std::string name, Shape shape, std::int64_t factor) {
@@ -63,6 +73,16 @@ void add_image_cases(std::vector<Case>& cases) {
                                 bilinear("from_one", {1, 1, 1, 9}, 3, 4),
                                 bilinear("same", {1, 4, 5, 3}, 4, 5),
                                 bilinear("large", {1, 3, 33, 1}, 5, 200),
+                                resize_grid("corners", bilinear_mode, align_corners, {1, 5, 7, 3}, 8, 12),
+                                resize_grid("corners_to_one", bilinear_mode, align_corners, {1, 5, 4, 6}, 1, 1),
+                                resize_grid("corners_shrink", bilinear_mode, align_corners, {2, 9, 11, 4}, 4, 5),
+                                resize_grid("corner", bilinear_mode, asymmetric, {1, 4, 5, 8}, 8, 10),
+                                resize_grid("corner_fraction", bilinear_mode, asymmetric, {2, 5, 7, 3}, 8, 12),
+                                resize_grid("corner_shrink", bilinear_mode, asymmetric, {1, 9, 11, 4}, 4, 5),
+                                resize_grid("nearest_corners", nearest_mode, align_corners, {1, 5, 7, 3}, 9, 12),
+                                resize_grid("nearest_corners_double", nearest_mode, align_corners, {1, 3, 5, 7}, 6, 10),
+                                resize_grid("nearest_corner", nearest_mode, asymmetric, {1, 5, 7, 3}, 8, 11),
+                                resize_grid("nearest_corner_double", nearest_mode, asymmetric, {2, 3, 5, 7}, 6, 10),
                                 shuffle("two", {2, 3, 5, 12}, 2),
                                 shuffle("three", {1, 2, 3, 18}, 3),
                                 shuffle("one", {1, 2, 3, 4}, 1),

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <map>
 
@@ -246,6 +247,52 @@ TEST(Golden, AttentionScale) {
   b.output("y", b.attention(q, k, v, op));
   expect_near(evaluate(b.finish(), {tensor({1, 1, 1}, {1}), tensor({1, 2, 1}, {0, 2}), tensor({1, 2, 1}, {0, 8})}),
               {6});
+}
+
+// A quantised layer without bias on one row: weights as bytes.
+float quantised(const QuantLinear& op, const Floats& x, const std::vector<std::uint8_t>& bytes, const Floats& scale) {
+  const auto inputs = static_cast<std::int64_t>(x.size()), width = static_cast<std::int64_t>(bytes.size());
+  const DType type = op.bits == 4 ? DType::u8 : DType::i8;
+  Builder b("golden");
+  const Var w = b.param("w", {1, width}, {}, type), s = b.param("s", {1, static_cast<std::int64_t>(scale.size())}, {});
+  b.output("y", b.add(op, {b.input("x", {1, inputs}), w, s}));
+  Tensor numbers(TensorType{type, {1, width}});
+  std::memcpy(numbers.mutable_data(), bytes.data(), bytes.size());
+  Weights weights;
+  weights.set("w", numbers);
+  weights.set("s", tensor({1, static_cast<std::int64_t>(scale.size())}, scale));
+  return (*make_reference_executor()->compile(b.finish(), weights, {}))({tensor({1, inputs}, x)})[0].as<float>()[0];
+}
+
+TEST(Golden, QuantLinearTakesTheEvenInputFromTheLowHalf) {
+  // Inputs 0 and 1: -1 and -8; input 32, of the second group: 7.
+  std::vector<std::uint8_t> bytes(32, 0);
+  bytes[0] = 0x8f;
+  bytes[16] = 0x07;
+  const QuantLinear op{.bits = 4, .group = 32, .activations = 16};
+  EXPECT_FLOAT_EQ(quantised(op, Floats(64, 1), bytes, {2, 0.5f}), 2 * (-1 - 8) + 0.5f * 7);
+  Floats odd(64, 0);
+  odd[1] = 3;
+  EXPECT_FLOAT_EQ(quantised(op, odd, bytes, {2, 0.5f}), 3 * 2 * -8);
+}
+
+TEST(Golden, QuantLinearRoundsItsRows) {
+  // The step is 1/127: 0.004 is half a step and a little more, one step; weights 1 and -100.
+  EXPECT_FLOAT_EQ(quantised({.bits = 8}, {1, 0.004f}, {1, 0x9c}, {0.5f}), 0.5f * (127 - 100) / 127);
+  EXPECT_FLOAT_EQ(quantised({.bits = 8}, {1, 0.0039f}, {1, 0x9c}, {0.5f}), 0.5f);
+  // From -0.5 to 2.05 in 255 steps of 0.01, all values on them; symmetric steps of 2.05 / 127 move -0.5 to -31 steps.
+  EXPECT_NEAR(quantised({.bits = 8, .asymmetric = true}, {-0.5f, 2.05f}, {10, 1}, {1}), -5 + 2.05, 1e-5);
+  EXPECT_NEAR(quantised({.bits = 8}, {-0.5f, 2.05f}, {10, 1}, {1}), (-31 * 10 + 127) * 2.05 / 127, 1e-5);
+}
+
+TEST(Golden, LinearAttentionWeighsByProductsOfPositiveParts) {
+  // Query (1, -5): the second feature is zero. Keys (1, 9) and (3, 9): weights 1/4 and 3/4.
+  Builder b("golden");
+  const Var q = b.input("q", {1, 1, 2}), k = b.input("k", {1, 2, 2}), v = b.input("v", {1, 2, 1});
+  b.output("y", b.add(LinearAttention{.heads = 1}, {q, k, v}));
+  expect_near(
+      evaluate(b.finish(), {tensor({1, 1, 2}, {1, -5}), tensor({1, 2, 2}, {1, 9, 3, 9}), tensor({1, 2, 1}, {4, 8})}),
+      {7});
 }
 
 TEST(Golden, SinusoidalEmbeddingIsCosinesThenSines) {

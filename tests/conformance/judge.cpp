@@ -48,12 +48,24 @@ Tensor draw_input(const TensorType& type, const Domain& domain, Rng rng, Precisi
   return out;
 }
 
+// Integers of quantised weights: bytes of two int4, or int8 in [-127, 127].
+Tensor draw_integers(const TensorType& type, Rng rng) {
+  Tensor out(type);
+  for (std::byte& b : out.mutable_as<std::byte>()) {
+    b = static_cast<std::byte>(type.dtype == DType::u8 ? rng.below(256) : rng.below(255) + 129);  // 129: -127
+  }
+  return out;
+}
+
 // Around the parameter's start, but never all zeros or all ones: a forgotten bias must show.
 Tensor draw_parameter(const TensorType& type, const graph::Init& init, Rng rng, const Case& c, Precision precision) {
   using Kind = graph::Init::Kind;
+  if (!is_float(type.dtype)) return draw_integers(type, rng);
   Tensor out(TensorType{DType::f32, type.shape});
-  const double centre = init.kind == Kind::ones ? 1 : 0;
-  const double spread = init.kind == Kind::normal || init.kind == Kind::uniform ? init.scale : 0.25;
+  const double centre = init.kind == Kind::ones ? 1 : init.kind == Kind::constant ? init.scale : 0;
+  const double spread = init.kind == Kind::normal || init.kind == Kind::uniform ? init.scale
+                        : init.kind == Kind::constant                           ? init.scale / 4
+                                                                                : 0.25;
   for (float& v : out.mutable_as<float>()) v = static_cast<float>(rounded(centre + spread * rng.normal(), precision));
   return out.to(c.weight_dtype);
 }

@@ -58,16 +58,19 @@ TEST(List, EveryKindHasACase) {
   std::set<graph::ReduceKind> reduce;
   std::set<graph::PoolKind> pool;
   std::set<graph::ResizeMode> resize;
+  std::set<graph::ResizeGrid> grid;
   each<graph::Unary>([&](const auto& op, auto&, auto&) { unary.insert(op.kind); });
   each<graph::Binary>([&](const auto& op, auto&, auto&) { binary.insert(op.kind); });
   each<graph::Reduce>([&](const auto& op, auto&, auto&) { reduce.insert(op.kind); });
   each<graph::Pool2d>([&](const auto& op, auto&, auto&) { pool.insert(op.kind); });
   each<graph::Resize>([&](const auto& op, auto&, auto&) { resize.insert(op.mode); });
+  each<graph::Resize>([&](const auto& op, auto&, auto&) { grid.insert(op.grid); });
   expect_all(unary, graph::UnaryKind::logical_not);
   expect_all(binary, graph::BinaryKind::greater);
   expect_all(reduce, graph::ReduceKind::prod);
   expect_all(pool, graph::PoolKind::average);
   expect_all(resize, graph::ResizeMode::bilinear);
+  expect_all(grid, graph::ResizeGrid::asymmetric);
 }
 
 TEST(List, EveryOptionalInputComesAndIsLeftOut) {
@@ -85,7 +88,11 @@ TEST(List, EveryOptionalInputComesAndIsLeftOut) {
                            {"rms_norm", 1},
                            {"rms_norm", 2},
                            {"attention", 3},
-                           {"attention", 4}}) {
+                           {"attention", 4},
+                           {"attention_map", 2},
+                           {"attention_map", 3},
+                           {"quant_linear", 3},
+                           {"quant_linear", 4}}) {
     EXPECT_TRUE(seen.contains({op, count})) << op << " with " << count << " inputs";
   }
 }

@@ -1,5 +1,7 @@
-// Target: PNG, JPEG and WebP. A PNG's chunk sums are repaired first, since a mutated one would else be refused at once.
+// Target: PNG, JPEG and WebP, and the texts of a PNG. A PNG's chunk sums are repaired first, since a mutated one would
+// else be refused at once.
 #include "media/codec.h"
+#include "media/png_text.h"
 
 #include <array>
 
@@ -49,6 +51,7 @@ std::vector<std::string> seeds() {
     for (const auto format : {ImageFormat::png, ImageFormat::jpeg, ImageFormat::webp}) {
       if (format == ImageFormat::jpeg && channels == 4) continue;
       all.push_back(media::encode_image(image, format));
+      if (format == ImageFormat::png) all.push_back(media::add_png_text(all.back(), "key", "a text, {\"seed\": 7}"));
     }
     all.push_back(media::encode_image(image, ImageFormat::webp, {.lossless = true}));
   }
@@ -60,6 +63,11 @@ std::vector<std::string> seeds() {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace thimble;
   const std::string input = fuzz::with_png_sums(fuzz::text_of(data, size));
+  fuzz::survives([&] {
+    const auto text = media::find_png_text(fuzz::bytes_of(input), "key", "input");
+    fuzz::require(!text || text->size() <= 2 * media::kMaxPngText);
+    if (text) fuzz::touch(std::as_bytes(std::span(*text)));
+  });
   return fuzz::survives([&] {
     const media::Image image = media::decode_image(fuzz::bytes_of(input), "input");
     fuzz::require(image.width > 0 && image.height > 0 && image.width <= media::kMaxSide &&

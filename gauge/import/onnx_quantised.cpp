@@ -1,0 +1,103 @@
+// ONNX's quantised operators, carried in f32: a quantised value is the whole number that the file means, held in f32,
+// so that what is rounded in the file is rounded here. Sums of products are f32 and lose what lies below 2^-24 of them.
+#include "gauge/import/onnx_ops.h"
+
+namespace thimble::gauge {
+
+using namespace graph;
+
+namespace {
+
+// A scale or zero point of one value, or of as many as axis `axis` of x has.
+Value along(Context& c, const Value& v, const Value& x) {
+  if (v.type.elements() == 1) return c.e.reshape(v, {});
+  const std::int64_t axis = Context::axis(c.op.integer("axis", 1), x.rank());
+  if (v.rank() != 1 || v.dim(0) != x.dim(axis))
+    fail(ErrorKind::unsupported, "scales {} of {}", to_string(v.type), to_string(x.type));
+  Shape shape(x.shape().size(), 1);
+  shape[static_cast<std::size_t>(axis)] = v.dim(0);
+  return c.e.reshape(v, shape);
+}
+
+Value as_number(Context& c, const Value& v) { return c.e.cast(v, DType::f32); }
+
+void dequantize_linear(Context& c) {
+  const Value x = as_number(c, c.in(0));
+  const Value centred = c.has(2) ? c.e.sub(x, along(c, as_number(c, c.in(2)), x)) : x;
+  c.out(c.e.mul(centred, along(c, c.in(1), x)));
+}
+
+void quantize_linear(Context& c) {
+  const Value& x = c.in(0);
+  double low = 0, high = 255;
+  if (c.has(2)) {
+    const std::string_view type = c.graph.tensors[static_cast<std::size_t>(c.op.inputs[2])].type.name;
+    if (type == "i8") {
+      low = -128;
+      high = 127;
+    } else if (type != "u8") {
+      fail(ErrorKind::unsupported, "quantised to {}", type);
+    }
+  }
+  const Value rounded = c.e.unary(UnaryKind::round, c.e.div(x, along(c, c.in(1), x)));
+  const Value placed = c.has(2) ? c.e.add(rounded, along(c, as_number(c, c.in(2)), x)) : rounded;
+  c.out(c.e.clamp(placed, low, high));
+}
+
+void dynamic_quantize_linear(Context& c) {
+  const Value& x = c.in(0);
+  Ints all(x.shape().size());
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::int64_t>(i);
+  const Value zero = c.e.scalar(0);
+  const Value high = c.e.binary(BinaryKind::max, c.e.reduce(ReduceKind::max, x, all, false), zero);
+  const Value low = c.e.binary(BinaryKind::min, c.e.reduce(ReduceKind::min, x, all, false), zero);
+  const Value scale = c.e.div(c.e.sub(high, low), c.e.scalar(255));
+  const Value point = c.e.clamp(c.e.unary(UnaryKind::round, c.e.div(c.e.unary(UnaryKind::neg, low), scale)), 0, 255);
+  c.out(0, c.e.clamp(c.e.add(c.e.unary(UnaryKind::round, c.e.div(x, scale)), point), 0, 255));
+  c.out(1, scale);
+  c.out(2, point);
+}
+
+// Operands 0 and 1 with their zero points, 2 and 3, taken off.
+std::pair<Value, Value> centred(Context& c) {
+  Value a = as_number(c, c.in(0)), b = as_number(c, c.in(1));
+  if (c.has(2)) a = c.e.sub(a, as_number(c, c.in(2)));
+  if (c.has(3)) {
+    Value zero = as_number(c, c.in(3));
+    if (zero.rank() == 1 && c.op.type == "ConvInteger" && zero.dim(0) > 1) {
+      Shape shape(b.shape().size(), 1);
+      shape[0] = zero.dim(0);
+      zero = c.e.reshape(zero, shape);
+    }
+    b = c.e.sub(b, zero);
+  }
+  b.name = c.in(1).name;
+  return {a, b};
+}
+
+void matmul_integer(Context& c) {
+  auto [a, b] = centred(c);
+  c.out(b.rank() == 2 && b.constant ? c.e.linear(a, c.e.transpose(b, {1, 0}), nullptr) : c.e.matmul(a, b));
+}
+
+void conv_integer(Context& c) {
+  auto [x, w] = centred(c);
+  ModelOp op = c.op;
+  const std::vector<int> readers;
+  const Context::Branch branch;
+  Context inner(c.e, c.model, c.graph, op, {x, w}, {true, true}, readers, branch);
+  onnx_layer_handlers().at("Conv")(inner);
+  c.out(*inner.results()[0]);
+}
+
+}  // namespace
+
+HandlerTable onnx_quantised_handlers() {
+  return {{"DequantizeLinear", dequantize_linear},
+          {"QuantizeLinear", quantize_linear},
+          {"DynamicQuantizeLinear", dynamic_quantize_linear},
+          {"MatMulInteger", matmul_integer},
+          {"ConvInteger", conv_integer}};
+}
+
+}  // namespace thimble::gauge
