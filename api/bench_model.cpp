@@ -47,8 +47,13 @@ PartTiming time_part(const models::CatalogueModel& model, const models::Catalogu
   PartTiming t;
   t.part = role == Role::decoder ? part.name + " decoder" : part.name;
   t.rows = role == Role::denoiser ? model.guided_batch : role == Role::text ? std::min(model.guided_batch, 2) : 1;
-  const graph::Graph g = models::build_catalogue_part(model, part, role, pixels, t.rows);
+  graph::Graph g = models::build_catalogue_part(model, part, role, pixels, t.rows);
   t.parameters = g.parameter_count();
+  if (o.quantize) {
+    const auto layers = passes::chosen(passes::choose_layers(g, *o.quantize));
+    t.quantized = static_cast<int>(layers.size());
+    g = passes::quantize(g, layers);
+  }
   t.flops = graph::cost(g).flops;
   const NamedTensors inputs = drawn_inputs(g);
   const bool peaks = reset_peak_resident();

@@ -3,25 +3,29 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/cancel.h"
 #include "graph/executor.h"
 #include "models/catalogue.h"
+#include "passes/quantize.h"
 
 namespace thimble::api {
 
 struct ModelBenchOptions {
-  int pixels = 0;                                      // per side; 0: the model's first size
-  graph::Precision precision = graph::Precision::f32;  // of the products
-  DType stored = DType::bf16;                          // of the weights before they are packed
+  int pixels = 0;                                        // per side; 0: the model's first size
+  graph::Precision precision = graph::Precision::f32;    // of the products
+  DType stored = DType::bf16;                            // of the weights before they are packed
+  std::optional<passes::QuantizeOptions> quantize = {};  // every network as passes/quantize.h would make it
   std::string part = {};  // only this one, as the catalogue calls it; empty: all but tiny ones
   int warmup = 0, runs = 1;
 };
 
 struct PartTiming {
-  std::string part;  // "text", "denoiser", "vae decoder"
+  std::string part;   // "text", "denoiser", "vae decoder"
+  int quantized = 0;  // layers
   std::int64_t parameters = 0;
   int rows = 1;               // of the batch: a step with its guidance, a prompt and its negative one
   double flops = 0;           // of one run

@@ -79,6 +79,42 @@ std::vector<Outgoing> outgoing_of(const Work& work, const graph::Weights& weight
   return list;
 }
 
+// A tensor of a single file, from those of a part.
+Outgoing composed(const Work& work, const graph::Weights& weights, const formats::OriginalTensor& o) {
+  using Form = formats::OriginalTensor::Form;
+  std::vector<graph::Tensor> from;
+  for (const std::string& name : o.sources) from.push_back(weights.at(name));
+  graph::Shape shape = from.front().shape();
+  for (std::size_t i = 1; i < from.size(); ++i) {
+    if (from[i].shape() != from[0].shape()) {
+      fail(ErrorKind::bad_file, "'{}' is {} and '{}' {}; they belong into one tensor and must be alike", o.sources[0],
+           graph::to_string(from[0].shape()), o.sources[i], graph::to_string(from[i].shape()));
+    }
+    shape[0] += from[i].shape()[0];
+  }
+  if (o.form == Form::filter && shape.size() == 2) shape.insert(shape.end(), {1, 1});
+  if (o.form == Form::transposed) std::swap(shape.at(0), shape.at(1));
+  const DType stored = from.front().type().dtype;
+  return {o.name, {work.written_as(stored), shape}, [from, shape, stored, form = o.form] {
+            if (from.size() == 1 && form != Form::transposed) return from[0].reshaped(shape);
+            graph::Tensor made(graph::TensorType{stored, shape});
+            std::byte* to = made.mutable_data();
+            if (form != Form::transposed) {
+              for (const graph::Tensor& t : from) {
+                const graph::Tensor same = t.to(stored);
+                to = std::copy_n(same.data(), same.type().bytes(), to);
+              }
+              return made;
+            }
+            const std::size_t width = size_of(stored), rows = static_cast<std::size_t>(shape[1]);
+            for (std::size_t i = 0; i < static_cast<std::size_t>(made.type().elements()); ++i) {
+              const std::size_t source = i % rows * static_cast<std::size_t>(shape[0]) + i / rows;
+              std::memcpy(to + i * width, from[0].data() + source * width, width);
+            }
+            return made;
+          }};
+}
+
 // All tensors of a single file, or of a directory's parts under the names that a single file has.
 std::vector<Outgoing> single_file_tensors(const Work& work, const fs::path& from, const DiffusersModel& model) {
   std::vector<Outgoing> list;
@@ -91,10 +127,12 @@ std::vector<Outgoing> single_file_tensors(const Work& work, const fs::path& from
     }
     return list;
   }
+  const DiffusersPart* second = model.find("text_encoder_2");
+  const bool xl = second != nullptr && second->class_name == "CLIPTextModelWithProjection";
   for (const DiffusersPart& part : model.parts) {
-    for (Outgoing& o : outgoing_of(work, part.weights(),
-                                   [&](const std::string& name) { return formats::original_name(part, name); })) {
-      list.push_back(std::move(o));
+    const graph::Weights weights = part.weights();
+    for (const formats::OriginalTensor& o : formats::original_tensors(part, weights.names(), xl)) {
+      list.push_back(composed(work, weights, o));
     }
   }
   return list;

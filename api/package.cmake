@@ -7,7 +7,7 @@ set(include_dir ${CMAKE_INSTALL_INCLUDEDIR}/thimble)  # includes are written fro
 
 set_target_properties(thimble_api PROPERTIES EXPORT_NAME thimble)
 install(
-  TARGETS thimble_base thimble_kernels thimble_graph thimble_formats_safetensors thimble_formats_gguf thimble_formats_ncnn thimble_formats_diffusers
+  TARGETS thimble_base thimble_kernels thimble_graph thimble_formats_safetensors thimble_formats_gguf thimble_formats_ncnn thimble_formats_onnx thimble_formats_diffusers
           thimble_formats_thimble thimble_media
           thimble_webp thimble_text thimble_models thimble_passes thimble_runtime thimble_diffusion thimble_api
   EXPORT ThimbleTargets

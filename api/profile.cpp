@@ -31,6 +31,19 @@ std::string escaped(const std::string& text) {
   return out;
 }
 
+// Of scores in attention, and of activations made of exponentials.
+double exponentials_of(const graph::Graph& g, const runtime::StepReport& s) {
+  if (s.node < 0) return 0;
+  const graph::Node& node = g.nodes[static_cast<std::size_t>(s.node)];
+  if (const auto* a = std::get_if<graph::Attention>(&node.op)) {
+    const graph::Shape& q = g.type(node.inputs[0]).shape;
+    return static_cast<double>(q[0] * q[1] * g.type(node.inputs[1]).shape[1] * a->heads);
+  }
+  constexpr std::string_view kMadeOf[] = {"gelu", "silu", "sigmoid", "tanh", "softmax", "exp"};
+  const bool some = std::ranges::any_of(kMadeOf, [&](auto name) { return s.op.find(name) != std::string::npos; });
+  return some ? static_cast<double>(g.type(node.output).elements()) : 0;
+}
+
 // The first `levels` names of a scope.
 std::string prefix(const std::string& scope, int levels) {
   std::size_t end = 0;
@@ -91,13 +104,21 @@ std::vector<ProfileRow> profile(const runtime::DeviceProgram& program, const gra
     r.flops = s.flops;
     r.bytes = static_cast<double>(s.moved_bytes);
     const double rate = rates.of_kernel(s.kernel, type_of(s.output));
-    const double computing = rate > 0 ? r.flops / rate : 0,
-                 moving = rates.reading() > 0 ? r.bytes / rates.reading() : 0;
+    r.exponentials = exponentials_of(graph, s);
+    const auto time = [](double work, double per_second) { return per_second > 0 ? work / per_second : 0; };
+    const double computing = std::max(time(r.flops, rate), time(r.exponentials, rates.exponentials())),
+                 moving = time(r.bytes, rates.reading());
     r.by_memory = moving > computing;
     r.share_of_peak = r.seconds > 0 ? std::max(computing, moving) / r.seconds : 0;
     rows.push_back(std::move(r));
   }
   return rows;
+}
+
+double roofline(std::span<const ProfileRow> rows) {
+  double seconds = 0;
+  for (const ProfileRow& r : rows) seconds += r.share_of_peak * r.seconds;
+  return seconds;
 }
 
 std::string profile_svg(const std::string& title, std::span<const ProfileRow> rows) {

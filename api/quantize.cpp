@@ -81,15 +81,11 @@ Probed with_probes(const Graph& g, std::span<const QuantizedLayer> layers, Probe
     }
     b.output(name, y);
     if (probe == Probe::outputs) continue;
-    const graph::QuantLinear& f = layer.format;
-    const std::int64_t outputs = y.dim(-1), inputs = x.dim(-1),
-                       groups = f.group == 0 ? 1 : (inputs + f.group - 1) / f.group;
-    std::vector<Var> in{x,
-                        f.bits == 4 ? b.param("~" + layer.weight, {outputs, inputs / 2}, {}, DType::u8)
-                                    : b.param("~" + layer.weight, {outputs, inputs}, {}, DType::i8),
-                        b.param("~" + layer.weight + ".scale", {outputs, groups}, {})};
+    const passes::QuantizedForm form = passes::quantized_form(g, node, layer.format);
+    std::vector<Var> in{x, b.param("~" + layer.weight, form.numbers.shape, {}, form.numbers.dtype),
+                        b.param("~" + layer.weight + ".scale", form.scale, {})};
     if (node.inputs.size() > 2) in.push_back(copy.get(node.inputs[2]));
-    b.output("~" + name, b.add(f, in));
+    b.output("~" + name, b.add(form.op, in));
   }
   if (!out.layers.empty()) out.graph = b.finish();
   return out;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <vector>
 
 #include "base/rng.h"
@@ -35,8 +36,13 @@ graph::Tensor make_pool(DType type, const graph::Init& init, std::int64_t elemen
   std::byte* to = pool.mutable_data();
   const auto all = static_cast<std::size_t>(elements);
   if (!is_float(type)) {
+    // Bytes -127 .. 127, or pairs of 4 bits: both spread around zero, as trained weights are.
     Rng rng(seed);
-    for (std::size_t i = 0; i < all * size_of(type); ++i) to[i] = static_cast<std::byte>(rng.next_u32() & 0x77);
+    const std::size_t bytes = all * size_of(type), drawn = std::min(bytes, kDrawn);
+    for (std::size_t i = 0; i < drawn; ++i) {
+      to[i] = static_cast<std::byte>(type == DType::u8 ? rng.below(256) : rng.below(255) - 127);
+    }
+    for (std::size_t i = drawn; i < bytes; ++i) to[i] = to[i - drawn];
     return pool;
   }
   const std::vector<float> block = block_of(init, std::min(all, kDrawn), seed);
@@ -49,11 +55,15 @@ graph::Tensor make_pool(DType type, const graph::Init& init, std::int64_t elemen
 }  // namespace
 
 graph::Weights RandomWeights::draw(const graph::Graph& g) {
+  std::set<graph::ValueId> steps;  // scales of quantised weights, which stay f32
+  for (const graph::Node& node : g.nodes) {
+    if (std::holds_alternative<graph::QuantLinear>(node.op)) steps.insert(node.inputs[2]);
+  }
   std::map<Kind, std::pair<std::int64_t, graph::Init>> longest;
   const auto kind_of = [&](const graph::Parameter& p) {
     const graph::Init init = rounded(p.init);
     const DType type = g.type(p.value).dtype;
-    return Kind{is_float(type) ? stored_ : type, {static_cast<int>(init.kind), init.scale}};
+    return Kind{is_float(type) && !steps.contains(p.value) ? stored_ : type, {static_cast<int>(init.kind), init.scale}};
   };
   for (const graph::Parameter& p : g.parameters) {
     auto& [elements, init] = longest[kind_of(p)];

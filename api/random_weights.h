@@ -17,7 +17,8 @@ class RandomWeights {
  public:
   explicit RandomWeights(DType stored, std::uint64_t seed = 1) : stored_(stored), seed_(seed) {}
 
-  // Every parameter, starting as the graph says; floats in the stored type, integers of quantised weights in theirs.
+  // Every parameter, starting as the graph says; floats in the stored type, quantised weights and their scales
+  // in their own.
   graph::Weights draw(const graph::Graph& graph);
 
  private:

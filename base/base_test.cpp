@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "base/sha256_blocks.h"
 #include "base/threads.h"
 
 namespace thimble {
@@ -95,6 +96,19 @@ TEST(File, Sha256KnownAnswers) {
   EXPECT_EQ(hash("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_EQ(hash("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+}
+
+TEST(File, Sha256InstructionsAgreeWithTheFormula) {
+  if (!has_sha256_instructions()) GTEST_SKIP() << "this processor has none";
+  std::vector<unsigned char> bytes(64 * 9 + 1);
+  Rng rng(3, 1);
+  for (auto& b : bytes) b = static_cast<unsigned char>(rng.below(256));
+  for (std::size_t blocks = 0; blocks <= 9; ++blocks) {
+    Sha256State portable{1, 2, 3, 0xffffffff, 5, 6, 7, 0x80000000}, native = portable;
+    sha256_blocks_portable(portable, bytes.data() + 1, blocks);  // not aligned
+    sha256_blocks_native(native, bytes.data() + 1, blocks);
+    EXPECT_EQ(portable, native) << blocks << " blocks";
+  }
 }
 
 TEST(File, AtomicWriteLeavesTheFormerFileWhenAbandoned) {

@@ -19,7 +19,7 @@
 namespace thimble {
 namespace {
 
-constexpr std::array<std::pair<Isa, std::string_view>, 9> kNames{{
+constexpr std::array<std::pair<Isa, std::string_view>, 9> kIsaNames{{
     {Isa::scalar, "scalar"},
     {Isa::neon, "neon"},
     {Isa::neon_dot, "neon_dot"},
@@ -105,14 +105,14 @@ CpuInfo make_info() {
 }  // namespace
 
 std::string_view to_string(Isa isa) {
-  for (auto& [i, name] : kNames) {
+  for (auto& [i, name] : kIsaNames) {
     if (i == isa) return name;
   }
   return "?";
 }
 
 std::optional<Isa> isa_from_string(std::string_view name) {
-  for (auto& [i, n] : kNames) {
+  for (auto& [i, n] : kIsaNames) {
     if (n == name) return i;
   }
   return std::nullopt;
@@ -140,7 +140,7 @@ bool supports(const CpuInfo& info, Isa isa) {
 
 std::vector<Isa> usable_isas() {
   std::vector<Isa> out;
-  for (auto& [isa, name] : kNames) {
+  for (auto& [isa, name] : kIsaNames) {
     if (supports(cpu(), isa)) out.push_back(isa);
   }
   return out;

@@ -1,5 +1,6 @@
 #include "base/dtype.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <utility>
@@ -9,7 +10,7 @@
 namespace thimble {
 namespace {
 
-constexpr std::array<std::pair<DType, std::string_view>, 9> kNames{{
+constexpr std::array<std::pair<DType, std::string_view>, 9> kTypeNames{{
     {DType::f32, "f32"},
     {DType::bf16, "bf16"},
     {DType::f16, "f16"},
@@ -66,17 +67,49 @@ void store(DType type, void* dst, std::size_t i, double v) {
   }
 }
 
+// All halves in another type: checkpoints are full of them, and a look is quicker than the arithmetic.
+template <class To, class F>
+std::array<To, 65536> table_of_halves(F one) {
+  std::array<To, 65536> table;
+  for (std::uint32_t i = 0; i < table.size(); ++i) table[i] = one(f16{static_cast<std::uint16_t>(i)});
+  return table;
+}
+
+template <class To>
+void look_up(const std::array<To, 65536>& table, const void* src, void* dst, std::size_t n) {
+  const auto* s = static_cast<const std::uint16_t*>(src);
+  auto* d = static_cast<To*>(dst);
+  for (std::size_t i = 0; i < n; ++i) d[i] = table[s[i]];
+}
+
+// Blocks of a fixed length, which compilers turn into vectors.
+template <class From, class To, class F>
+void in_blocks(const void* src, void* dst, std::size_t n, F one) {
+  constexpr std::size_t kBlock = 32;
+  const auto* s = static_cast<const std::byte*>(src);
+  auto* d = static_cast<std::byte*>(dst);
+  From in[kBlock];
+  To out[kBlock];
+  for (std::size_t at = 0; at < n; at += kBlock) {
+    const std::size_t count = std::min(kBlock, n - at);
+    std::memcpy(in, s + at * sizeof(From), count * sizeof(From));
+    for (std::size_t i = count; i < kBlock; ++i) in[i] = {};
+    for (std::size_t i = 0; i < kBlock; ++i) out[i] = one(in[i]);
+    std::memcpy(d + at * sizeof(To), out, count * sizeof(To));
+  }
+}
+
 }  // namespace
 
 std::string_view to_string(DType type) {
-  for (auto& [t, name] : kNames) {
+  for (auto& [t, name] : kTypeNames) {
     if (t == type) return name;
   }
   return "?";
 }
 
 std::optional<DType> dtype_from_string(std::string_view name) {
-  for (auto& [t, n] : kNames) {
+  for (auto& [t, n] : kTypeNames) {
     if (n == name) return t;
   }
   return std::nullopt;
@@ -114,17 +147,17 @@ void convert(DType from, const void* src, DType to, void* dst, std::size_t n) {
     if (n != 0) std::memmove(dst, src, n * size_of(from));
     return;
   }
-  if (from == DType::f32 && to == DType::bf16) {
-    auto* s = static_cast<const float*>(src);
-    auto* d = static_cast<bf16*>(dst);
-    for (std::size_t i = 0; i < n; ++i) d[i] = to_bf16(s[i]);
-    return;
+  if (from == DType::f32 && to == DType::bf16)
+    return in_blocks<float, bf16>(src, dst, n, [](float v) { return to_bf16(v); });
+  if (from == DType::bf16 && to == DType::f32)
+    return in_blocks<bf16, float>(src, dst, n, [](bf16 v) { return to_f32(v); });
+  if (from == DType::f16 && to == DType::f32) {
+    static const auto table = table_of_halves<float>([](f16 v) { return to_f32(v); });
+    return look_up(table, src, dst, n);
   }
-  if (from == DType::bf16 && to == DType::f32) {
-    auto* s = static_cast<const bf16*>(src);
-    auto* d = static_cast<float*>(dst);
-    for (std::size_t i = 0; i < n; ++i) d[i] = to_f32(s[i]);
-    return;
+  if (from == DType::f16 && to == DType::bf16) {
+    static const auto table = table_of_halves<bf16>([](f16 v) { return to_bf16(to_f32(v)); });
+    return look_up(table, src, dst, n);
   }
   for (std::size_t i = 0; i < n; ++i) store(to, dst, i, load(from, src, i));
 }

@@ -34,7 +34,7 @@ double best_seconds(const ThreadPool& pool, F&& f) {
   return best;
 }
 
-// Of every step the fastest of some runs, summed by op and kernel.
+// Of every step the fastest of some runs, summed by op, result and kernel.
 void print_steps(runtime::DeviceProgram& program, const std::function<void()>& run) {
   const auto& steps = program.report().steps;
   std::vector<std::int64_t> best(steps.size(), INT64_MAX);
@@ -50,13 +50,13 @@ void print_steps(runtime::DeviceProgram& program, const std::function<void()>& r
   };
   std::map<std::string, Kind> kinds;
   for (std::size_t s = 0; s < steps.size(); ++s) {
-    Kind& k = kinds[steps[s].op + "  " + steps[s].kernel];
+    Kind& k = kinds[fmt::format("{}  {}  {}", steps[s].op, steps[s].output, steps[s].kernel)];
     ++k.count;
     k.ns += best[s];
     k.flops += steps[s].flops;
   }
   for (const auto& [name, k] : kinds) {
-    fmt::print("    {:>3} x {:<60} {:>9.1f} us {:>7.1f} GFLOP/s\n", k.count, name, static_cast<double>(k.ns) / 1e3,
+    fmt::print("    {:>3} x {:<72} {:>9.1f} us {:>7.1f} GFLOP/s\n", k.count, name, static_cast<double>(k.ns) / 1e3,
                k.flops / static_cast<double>(k.ns));
   }
 }

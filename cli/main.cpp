@@ -52,6 +52,7 @@ int main(int argc, char** argv) {
   install_interrupt_handler();
   CLI::App app{"Thimble: pictures from text on this device, and the workbench behind it.", "thimble"};
   app.set_help_all_flag("--help-all", "help of every command");
+  app.set_version_flag("--version", [] { return cli::version_text(); });
   cli::add_generate_command(app);
   cli::add_edit_command(app);
   cli::add_show_command(app);
@@ -59,6 +60,7 @@ int main(int argc, char** argv) {
   cli::add_bench_command(app);
   cli::add_quantize_command(app);
   cli::add_convert_command(app);
+  cli::add_export_command(app);
   cli::add_upscale_command(app);
   cli::add_version_command(app);
 #ifdef THIMBLE_WORKBENCH_PROGRAM

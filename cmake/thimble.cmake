@@ -61,6 +61,9 @@ function(thimble_library name)
   if(TARGET thimble_headers AND name MATCHES "^(base|graph|models|text|media|passes|runtime|diffusion|api|formats_.*)$")
     target_precompile_headers(${target} REUSE_FROM thimble_headers)
     target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+    # Files of one folder are compiled some at a time, which halves the work again; names in unnamed namespaces are
+    # therefore unique within a folder.
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
   endif()
 endfunction()
 

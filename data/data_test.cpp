@@ -368,6 +368,14 @@ TEST(Report, FilesAndCounts) {
   EXPECT_EQ(report["edit_pairs"]["style"]["all"], 2);
   const std::string manifest = read_file(folder / "manifest.jsonl");
   EXPECT_EQ(std::count(manifest.begin(), manifest.end(), '\n'), 3);
+  const Json& tasks = report["made_tasks"];
+  for (const char* task : {"inpainting", "super_resolution"}) {
+    int pictures = 0;
+    for (const auto& [split, count] : tasks[task]["by_split"].items()) pictures += count.get<int>();
+    EXPECT_EQ(pictures, 3) << task;
+  }
+  EXPECT_NEAR(tasks["inpainting"]["mask_share"]["mean"].get<double>(), 0.2, 0.06);
+  EXPECT_EQ(tasks["super_resolution"]["sizes"][1]["from"], 64);
   EXPECT_EQ(parse_json(manifest.substr(0, manifest.find('\n')), "manifest")["licence"], "Apache-2.0");
   EXPECT_NE(attribution_text(true).find("CC-BY-SA-4.0"), std::string::npos);
   EXPECT_EQ(attribution_text(false).find("CC-BY-SA-4.0"), std::string::npos);

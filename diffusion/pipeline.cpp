@@ -10,6 +10,7 @@
 #include "diffusion/guidance.h"
 #include "diffusion/picture.h"
 #include "diffusion/prompt.h"
+#include "diffusion/published/stopwatch.h"
 #include "diffusion/samplers/sampler.h"
 
 namespace thimble::diffusion {
@@ -19,19 +20,6 @@ using graph::Graph;
 using graph::MutableTensorView;
 using graph::Tensor;
 using graph::TensorView;
-
-class Stopwatch {
- public:
-  double lap() {
-    const auto now = std::chrono::steady_clock::now();
-    const double seconds = std::chrono::duration<double>(now - last_).count();
-    last_ = now;
-    return seconds;
-  }
-
- private:
-  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-};
 
 // A program with the names of its inputs, so that values are bound by name.
 struct Compiled {

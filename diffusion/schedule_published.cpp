@@ -10,7 +10,7 @@ namespace thimble::diffusion {
 namespace {
 
 // Element i of NumPy's linspace.
-double linspace(double begin, double end, int i, int count) {
+double numpy_linspace(double begin, double end, int i, int count) {
   if (count == 1) return begin;
   return i == count - 1 ? end : i * ((end - begin) / (count - 1)) + begin;
 }
@@ -26,7 +26,7 @@ double time_of(const ScheduleConfig& c, int i, int steps) {
   const double n = c.train_steps;
   switch (c.spacing) {
     case Spacing::leading: return (c.train_steps / steps) * (steps - 1 - i) + c.steps_offset;
-    case Spacing::linspace: return linspace(0, n - 1, steps - 1 - i, steps);
+    case Spacing::linspace: return numpy_linspace(0, n - 1, steps - 1 - i, steps);
     case Spacing::trailing: break;
   }
   return std::nearbyint(countdown(n, i, steps)) - 1;
@@ -36,7 +36,7 @@ double time_of(const ScheduleConfig& c, int i, int steps) {
 double dpm_time(const ScheduleConfig& c, int i, int steps) {
   switch (c.spacing) {
     case Spacing::leading: return (c.train_steps / (steps + 1)) * (steps - i) + c.steps_offset;
-    case Spacing::linspace: return std::nearbyint(linspace(0, c.train_steps - 1, steps - i, steps + 1));
+    case Spacing::linspace: return std::nearbyint(numpy_linspace(0, c.train_steps - 1, steps - i, steps + 1));
     case Spacing::trailing: break;
   }
   return std::nearbyint(countdown(c.train_steps, i, steps)) - 1;
@@ -78,11 +78,11 @@ std::vector<NoiseLevel> Schedule::published_levels(int steps) const {
   for (int i = 0; i < steps; ++i) {
     if (flow && c.grid == Grid::flow_match) {
       const double most = shifted(1.0F, c.shift), least = shifted(1.0F / static_cast<float>(c.train_steps), c.shift);
-      const double t = linspace(most * c.train_steps, least * c.train_steps, i, steps) / c.train_steps;
+      const double t = numpy_linspace(most * c.train_steps, least * c.train_steps, i, steps) / c.train_steps;
       const auto sigma = static_cast<float>(shifted(t, c.shift));
       levels.push_back(straight(sigma * static_cast<float>(c.time_scale), sigma));
     } else if (flow && c.grid == Grid::dpm_solver) {
-      const double clean = linspace(1, 1.0 / c.train_steps, steps - i, steps + 1);
+      const double clean = numpy_linspace(1, 1.0 / c.train_steps, steps - i, steps + 1);
       const double sigma = shifted(1 - clean, c.shift);
       levels.push_back(straight(std::trunc(sigma * c.time_scale), static_cast<float>(sigma)));
     } else if (flow) {

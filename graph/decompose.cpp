@@ -171,25 +171,24 @@ Var scale_of_each(Builder& b, Var scale, std::int64_t group, std::int64_t inputs
   return b.slice(b.reshape(wide, {outputs, groups * group}), 1, 0, inputs);
 }
 
-// A row of activations as multiples of its step: `whole` is q - z.
+// Activations as multiples of their step: `whole` is q - z. Numbers along `axes` share a step.
 struct Steps {
   Var whole, step;
 };
 
-Steps to_steps(Builder& b, Var x, bool asymmetric) {
+Steps to_steps(Builder& b, Var x, bool asymmetric, const Ints& axes) {
   constexpr double kSmallest = 0x1p-100;  // a row below it counts as zero
-  const Ints last{static_cast<std::int64_t>(x.shape().size()) - 1};
   const Var nothing = number(x, 0);
   Var step = x, low = number(x, -127), high = number(x, 127);
   if (asymmetric) {
-    const Var least = b.binary(BinaryKind::min, b.reduce(ReduceKind::min, x, last), nothing),
-              most = b.binary(BinaryKind::max, b.reduce(ReduceKind::max, x, last), nothing);
+    const Var least = b.binary(BinaryKind::min, b.reduce(ReduceKind::min, x, axes), nothing),
+              most = b.binary(BinaryKind::max, b.reduce(ReduceKind::max, x, axes), nothing);
     step = b.binary(BinaryKind::max, most - least, number(x, kSmallest)) / number(x, 255);
     const Var zero = b.unary(UnaryKind::round, number(x, -128) - least / step);
     low = number(x, -128) - zero;
     high = number(x, 127) - zero;
   } else {
-    const Var most = b.reduce(ReduceKind::max, b.unary(UnaryKind::abs, x), last);
+    const Var most = b.reduce(ReduceKind::max, b.unary(UnaryKind::abs, x), axes);
     step = b.binary(BinaryKind::max, most, number(x, kSmallest)) / number(x, 127);
   }
   const Var rounded = b.unary(UnaryKind::round, x / step);
@@ -210,11 +209,19 @@ Var decompose_op(Builder& b, const QuantLinear& op, const Vars& in) {
   if (op.activations == 16) {
     y = product(x);
   } else {
-    const Steps steps = to_steps(b, x, op.asymmetric);
+    const Steps steps = to_steps(b, x, op.asymmetric, {static_cast<std::int64_t>(x.shape().size()) - 1});
     y = product(steps.whole) * steps.step;
   }
   y = b.cast(y, in[0].dtype());
   if (vector) y = b.reshape(y, {y.dim(1)});
+  return in.size() > 3 ? y + b.cast(in[3], y.dtype()) : y;
+}
+
+Var decompose_op(Builder& b, const QuantConv2d& op, const Vars& in) {
+  const Steps steps = to_steps(b, b.cast(in[0], DType::f32), op.asymmetric, {1, 2, 3});
+  const Conv2d conv{op.stride, op.padding, op.dilation, op.groups};
+  const Var sum = b.add(conv, {steps.whole, b.cast(in[1], DType::f32)});
+  const Var y = b.cast(sum * b.reshape(in[2], {in[2].dim(0)}) * steps.step, in[0].dtype());
   return in.size() > 3 ? y + b.cast(in[3], y.dtype()) : y;
 }
 

@@ -49,6 +49,11 @@ double flops_of(const QuantLinear&, Types in, const TensorType& out) {
   return elements(out) * (2 * static_cast<double>(in[0].shape.back()) + (in.size() > 3 ? 1 : 0));
 }
 
+double flops_of(const QuantConv2d& op, Types in, const TensorType& out) {
+  const double biased = in.size() > 3 ? elements(out) : 0;
+  return flops_of(Conv2d{op.stride, op.padding, op.dilation, op.groups}, in.first(2), out) + biased;
+}
+
 // Bilinear: two blends along x and one along y, each a subtraction and a multiply-add.
 double flops_of(const Resize& op, Types, const TensorType& out) {
   return op.mode == ResizeMode::bilinear ? 9 * elements(out) : 0;

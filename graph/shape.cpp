@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "graph/op.h"
 
 namespace thimble::graph {
@@ -32,8 +33,6 @@ void want_axis(std::int64_t axis, const TensorType& type) {
     fail(ErrorKind::bad_input, "axis {} is out of range for {}", axis, to_string(type));
   }
 }
-
-std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 TensorType infer(const Constant& op, Types in) {
   arity(in, 0, 0);
@@ -274,6 +273,16 @@ TensorType infer(const Conv2d& op, Types in) {
   return {in[0].dtype,
           {in[0].shape[0], window(in[0].shape[1], op.padding[0], op.padding[2], kh, op.stride[0]),
            window(in[0].shape[2], op.padding[1], op.padding[3], kw, op.stride[1]), in[1].shape[0]}};
+}
+
+TensorType infer(const QuantConv2d& op, Types in) {
+  arity(in, 3, 4);
+  want(in[1].dtype == DType::i8, "a weight i8 (O, I/groups, kh, kw)", in[1]);
+  const TensorType out = infer(Conv2d{op.stride, op.padding, op.dilation, op.groups}, in.first(2));
+  want(in[2].dtype == DType::f32, "scales of f32", in[2]);
+  want_shape(in[2], {in[1].shape[0], 1}, "the scale");
+  if (in.size() == 4) want_shape(in[3], {in[1].shape[0]}, "the bias");
+  return out;
 }
 
 TensorType infer(const Pool2d& op, Types in) {

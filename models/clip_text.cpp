@@ -25,7 +25,7 @@ Var attention(Builder& b, const ClipTextConfig& c, Var x) {
   return b.linear(a, "out_proj", width);
 }
 
-Var feed_forward(Builder& b, const ClipTextConfig& c, Var x) {
+Var clip_feed_forward(Builder& b, const ClipTextConfig& c, Var x) {
   const auto s = b.scope("mlp");
   return b.linear(activation(b, c, b.linear(x, "fc1", c.intermediate_size)), "fc2", c.hidden_size);
 }
@@ -60,7 +60,7 @@ graph::Graph build_clip_text(const ClipTextConfig& c, bool projection, int batch
       const auto layer = b.scope("encoder.layers", i);
       Var x = states.back();
       x = x + attention(b, c, b.layer_norm(x, "layer_norm1", c.layer_norm_eps));
-      x = x + feed_forward(b, c, b.layer_norm(x, "layer_norm2", c.layer_norm_eps));
+      x = x + clip_feed_forward(b, c, b.layer_norm(x, "layer_norm2", c.layer_norm_eps));
       states.push_back(x);
       b.tap(fmt::format("layer.{}", i), x);
     }

@@ -17,11 +17,11 @@ using graph::Var;
 
 namespace {
 
-constexpr char kClass[] = "FluxTransformer2DModel";
-constexpr double kNormEps = 1e-6;
+constexpr char kFluxClass[] = "FluxTransformer2DModel";
+constexpr double kFluxNormEps = 1e-6;
 constexpr double kTimeScale = 1000;  // times and guidance come in units of one
 
-Var plain_norm(Var x) { return x.builder->layer_norm(x, kNormEps); }
+Var flux_norm(Var x) { return x.builder->layer_norm(x, kFluxNormEps); }
 
 Var condition_of(Builder& b, const FluxConfig& c, Var pooled, int batch) {
   const auto scope = b.scope("time_text_embed");
@@ -39,20 +39,20 @@ void double_block(Builder& b, Var& image, Var& text, Var condition, const HeadOp
   Streams joint;
   {
     const auto scope = b.scope("attn");
-    joint = joint_attention(b.modulate(plain_norm(image), m[0], m[1]), b.modulate(plain_norm(text), mt[0], mt[1]),
+    joint = joint_attention(b.modulate(flux_norm(image), m[0], m[1]), b.modulate(flux_norm(text), mt[0], mt[1]),
                             {.heads = heads, .text_first = true});
   }
   image = image + m[2] * joint.image;
-  image = image + m[5] * feed_forward(b.modulate(plain_norm(image), m[3], m[4]), "ff");
+  image = image + m[5] * feed_forward(b.modulate(flux_norm(image), m[3], m[4]), "ff");
   text = text + mt[2] * joint.text;
-  text = text + mt[5] * feed_forward(b.modulate(plain_norm(text), mt[3], mt[4]), "ff_context");
+  text = text + mt[5] * feed_forward(b.modulate(flux_norm(text), mt[3], mt[4]), "ff_context");
 }
 
 // Attention and feed-forward side by side, with one projection out.
 Var single_block(Builder& b, Var x, Var condition, const HeadOptions& heads) {
   const std::int64_t width = x.dim(2);
   const auto m = modulation(condition, "norm.linear", width, 3);
-  const Var h = b.modulate(plain_norm(x), m[0], m[1]);
+  const Var h = b.modulate(flux_norm(x), m[0], m[1]);
   const Var wide = b.gelu_tanh(b.linear(h, "proj_mlp", 4 * width));
   Var a;
   {
@@ -65,9 +65,9 @@ Var single_block(Builder& b, Var x, Var condition, const HeadOptions& heads) {
 }  // namespace
 
 graph::Graph build_flux(const FluxConfig& c, const BuildSize& size) {
-  check_build_size(size, 2, kClass);
+  check_build_size(size, 2, kFluxClass);
   if (std::accumulate(c.axes.begin(), c.axes.end(), 0) != c.head_dim) {
-    fail(ErrorKind::bad_file, "{}: axes_dims_rope [{}] do not sum to a head's {} channels", kClass,
+    fail(ErrorKind::bad_file, "{}: axes_dims_rope [{}] do not sum to a head's {} channels", kFluxClass,
          fmt::join(c.axes, ", "), c.head_dim);
   }
   Builder b("flux");
@@ -97,7 +97,7 @@ graph::Graph build_flux(const FluxConfig& c, const BuildSize& size) {
   image = b.slice(all, 1, size.tokens, size.tokens + cells);
 
   const auto last = modulation(condition, "norm_out.linear", width, 2);  // scale, then shift
-  b.output("sample", b.linear(b.modulate(plain_norm(image), last[1], last[0]), "proj_out", c.out_channels));
+  b.output("sample", b.linear(b.modulate(flux_norm(image), last[1], last[0]), "proj_out", c.out_channels));
   return b.finish();
 }
 
@@ -149,7 +149,7 @@ Tensor unpack_latent(const Tensor& tokens, std::int64_t height, std::int64_t wid
 }
 
 Json to_json(const FluxConfig& c) {
-  return {{"_class_name", kClass},
+  return {{"_class_name", kFluxClass},
           {"patch_size", 1},
           {"in_channels", c.in_channels},
           {"out_channels", c.out_channels},
@@ -164,8 +164,8 @@ Json to_json(const FluxConfig& c) {
 }
 
 FluxConfig flux_from_json(const Json& json) {
-  const ForeignConfig r(json, kClass);
-  if (r.integer("patch_size", 1, 1, 1024) != 1) fail(ErrorKind::unsupported, "{}: patch_size must be 1", kClass);
+  const ForeignConfig r(json, kFluxClass);
+  if (r.integer("patch_size", 1, 1, 1024) != 1) fail(ErrorKind::unsupported, "{}: patch_size must be 1", kFluxClass);
   FluxConfig c;
   c.in_channels = r.integer("in_channels", 64, 1, 4096);
   c.out_channels = r.integer("out_channels", c.in_channels, 1, 4096);

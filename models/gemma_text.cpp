@@ -13,7 +13,7 @@ using graph::Var;
 
 namespace {
 
-constexpr int kLongest = 4096;  // of the literals: one place a token
+constexpr int kGemmaLongest = 4096;  // of the literals: one place a token
 
 // Weights are stored as their distance from one.
 Var norm(Builder& b, const GemmaTextConfig& c, Var x, std::string_view name) {
@@ -77,7 +77,7 @@ Var attention(Builder& b, const GemmaTextConfig& c, Var x, Var mask, const Rotat
   return b.linear(y, "o_proj", c.hidden_size, {.bias = c.attention_bias});
 }
 
-Var feed_forward(Builder& b, const GemmaTextConfig& c, Var x) {
+Var gemma_feed_forward(Builder& b, const GemmaTextConfig& c, Var x) {
   const auto s = b.scope("mlp");
   Var h = b.gelu_tanh(b.linear(x, "gate_proj", c.intermediate_size, {.bias = false})) *
           b.linear(x, "up_proj", c.intermediate_size, {.bias = false});
@@ -91,7 +91,7 @@ bool slides(const GemmaTextConfig& c, int layer) {
 }  // namespace
 
 graph::Graph build_gemma_text(const GemmaTextConfig& c, int batch, int tokens) {
-  check_text_size(batch, tokens, std::min(kLongest, c.max_position_embeddings));
+  check_text_size(batch, tokens, std::min(kGemmaLongest, c.max_position_embeddings));
   Builder b("gemma_text");
   Var ids = b.input("ids", {batch, tokens}, DType::i32);
   Var mask = b.input("mask", {batch, 1, 1, tokens});
@@ -104,7 +104,7 @@ graph::Graph build_gemma_text(const GemmaTextConfig& c, int batch, int tokens) {
     const auto layer = b.scope("layers", i);
     Var a = attention(b, c, norm(b, c, x, "input_layernorm"), slides(c, i) ? sliding : full, r);
     x = x + norm(b, c, a, "post_attention_layernorm");
-    Var h = feed_forward(b, c, norm(b, c, x, "pre_feedforward_layernorm"));
+    Var h = gemma_feed_forward(b, c, norm(b, c, x, "pre_feedforward_layernorm"));
     x = x + norm(b, c, h, "post_feedforward_layernorm");
     b.tap(fmt::format("layer.{}", i), x);
   }

@@ -15,18 +15,18 @@ using graph::Var;
 
 namespace {
 
-constexpr char kClass[] = "PixArtTransformer2DModel";
+constexpr char kPixArtClass[] = "PixArtTransformer2DModel";
 
 void check_config(const PixArtConfig& c) {
   if (c.caption_channels > 0 && c.cross_attention_dim != c.width()) {
-    fail(ErrorKind::bad_file, "{}: the projected text has {} channels, but cross_attention_dim is {}", kClass,
+    fail(ErrorKind::bad_file, "{}: the projected text has {} channels, but cross_attention_dim is {}", kPixArtClass,
          c.width(), c.cross_attention_dim);
   }
   if (c.size_conditions && c.width() % 3 != 0) {
-    fail(ErrorKind::bad_file, "{}: size conditions share a width of {} in three, which it does not divide by", kClass,
-         c.width());
+    fail(ErrorKind::bad_file, "{}: size conditions share a width of {} in three, which it does not divide by",
+         kPixArtClass, c.width());
   }
-  if (c.sample_size < c.patch_size) fail(ErrorKind::bad_file, "{}: sample_size is below patch_size", kClass);
+  if (c.sample_size < c.patch_size) fail(ErrorKind::bad_file, "{}: sample_size is below patch_size", kPixArtClass);
 }
 
 // Of time, and of the picture's size where the config says so: (B, width).
@@ -71,7 +71,7 @@ Var compress_tokens(Var x, std::int64_t rows, std::int64_t columns, int factor) 
 
 graph::Graph build_pixart(const PixArtConfig& c, const BuildSize& size) {
   check_config(c);
-  check_build_size(size, c.patch_size, kClass);
+  check_build_size(size, c.patch_size, kPixArtClass);
   Builder b("pixart");
   const int width = c.width(), rows = size.height / c.patch_size, columns = size.width / c.patch_size;
   const Var latent = b.input("hidden_states", {size.batch, size.height, size.width, c.in_channels});
@@ -112,7 +112,7 @@ graph::Graph build_pixart(const PixArtConfig& c, const BuildSize& size) {
 }
 
 Json to_json(const PixArtConfig& c) {
-  Json json{{"_class_name", kClass},
+  Json json{{"_class_name", kPixArtClass},
             {"num_attention_heads", c.heads},
             {"attention_head_dim", c.head_dim},
             {"in_channels", c.in_channels},
@@ -134,7 +134,7 @@ Json to_json(const PixArtConfig& c) {
 }
 
 PixArtConfig pixart_from_json(const Json& json) {
-  const ForeignConfig r(json, kClass);
+  const ForeignConfig r(json, kPixArtClass);
   r.must_be("activation_fn", "gelu-approximate");
   r.must_be("norm_type", "ada_norm_single");
   r.must_be("attention_type", "default");

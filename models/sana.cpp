@@ -14,8 +14,8 @@ using graph::Var;
 
 namespace {
 
-constexpr char kClass[] = "SanaTransformer2DModel";
-constexpr double kQkNormEps = 1e-5, kCaptionNormEps = 1e-5;
+constexpr char kSanaClass[] = "SanaTransformer2DModel";
+constexpr double kSanaQkNormEps = 1e-5, kCaptionNormEps = 1e-5;
 
 struct Condition {
   Var embedded;  // (B, width)
@@ -44,8 +44,8 @@ Projected project(Var x, Var source, std::int64_t width, bool bias, bool qk_norm
   Projected p{b.linear(x, "to_q", width, {.bias = bias}), b.linear(source, "to_k", width, {.bias = bias}),
               b.linear(source, "to_v", width, {.bias = bias})};
   if (qk_norm) {
-    p.q = b.rms_norm(p.q, "norm_q", kQkNormEps);
-    p.k = b.rms_norm(p.k, "norm_k", kQkNormEps);
+    p.q = b.rms_norm(p.q, "norm_q", kSanaQkNormEps);
+    p.k = b.rms_norm(p.k, "norm_k", kSanaQkNormEps);
   }
   return p;
 }
@@ -70,8 +70,8 @@ Var glu_mb_conv(Var x, std::int64_t rows, std::int64_t columns, std::int64_t hid
 }  // namespace
 
 graph::Graph build_sana(const SanaConfig& c, const BuildSize& size) {
-  if (c.sample_size < c.patch_size) fail(ErrorKind::bad_file, "{}: sample_size is below patch_size", kClass);
-  check_build_size(size, c.patch_size, kClass);
+  if (c.sample_size < c.patch_size) fail(ErrorKind::bad_file, "{}: sample_size is below patch_size", kSanaClass);
+  check_build_size(size, c.patch_size, kSanaClass);
   Builder b("sana");
   const int width = c.width(), rows = size.height / c.patch_size, columns = size.width / c.patch_size;
   const Var latent = b.input("hidden_states", {size.batch, size.height, size.width, c.in_channels});
@@ -119,7 +119,7 @@ graph::Graph build_sana(const SanaConfig& c, const BuildSize& size) {
 }
 
 Json to_json(const SanaConfig& c) {
-  return {{"_class_name", kClass},
+  return {{"_class_name", kSanaClass},
           {"in_channels", c.in_channels},
           {"out_channels", c.out_channels},
           {"num_attention_heads", c.heads},
@@ -143,7 +143,7 @@ Json to_json(const SanaConfig& c) {
 }
 
 SanaConfig sana_from_json(const Json& json) {
-  const ForeignConfig r(json, kClass);
+  const ForeignConfig r(json, kSanaClass);
   r.must_be("qk_norm", "rms_norm_across_heads");
   SanaConfig c;
   c.in_channels = r.integer("in_channels", 32, 1, 1024);
@@ -167,7 +167,7 @@ SanaConfig sana_from_json(const Json& json) {
   c.timestep_scale = r.number("timestep_scale", 1, 0, 1e6);
   const int text = r.integer("cross_attention_dim", 2240, 1, 1 << 16);
   if (text != c.width()) {
-    fail(ErrorKind::bad_file, "{}: the projected text has {} channels, but cross_attention_dim is {}", kClass,
+    fail(ErrorKind::bad_file, "{}: the projected text has {} channels, but cross_attention_dim is {}", kSanaClass,
          c.width(), text);
   }
   return c;

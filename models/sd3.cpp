@@ -16,15 +16,15 @@ using graph::Var;
 
 namespace {
 
-constexpr char kClass[] = "SD3Transformer2DModel";
-constexpr double kNormEps = 1e-6;
+constexpr char kSd3Class[] = "SD3Transformer2DModel";
+constexpr double kSd3NormEps = 1e-6;
 
-Var plain_norm(Var x) { return x.builder->layer_norm(x, kNormEps); }
+Var sd3_norm(Var x) { return x.builder->layer_norm(x, kSd3NormEps); }
 
 // Scale comes before shift in the checkpoints' final modulations.
 Var final_modulation(Var x, Var condition, std::string_view name) {
   const auto m = modulation(condition, name, x.dim(2), 2);
-  return x.builder->modulate(plain_norm(x), m[1], m[0]);
+  return x.builder->modulate(sd3_norm(x), m[1], m[0]);
 }
 
 // One block; `last`: the text is read, and not written again.
@@ -37,35 +37,35 @@ void joint_block(Builder& b, Var& image, Var& text, Var condition, const HeadOpt
     words = final_modulation(text, condition, "norm1_context.linear");
   } else {
     mt = modulation(condition, "norm1_context.linear", width, 6);
-    words = b.modulate(plain_norm(text), mt[0], mt[1]);
+    words = b.modulate(sd3_norm(text), mt[0], mt[1]);
   }
   Streams joint;
   {
     const auto scope = b.scope("attn");
-    joint = joint_attention(b.modulate(plain_norm(image), m[0], m[1]), words, {.heads = heads, .text_output = !last});
+    joint = joint_attention(b.modulate(sd3_norm(image), m[0], m[1]), words, {.heads = heads, .text_output = !last});
   }
   // Both attentions read the image as it came in.
   const Var came = image;
   image = image + m[2] * joint.image;
   if (dual) {
     const auto scope = b.scope("attn2");
-    image = image + m[8] * b.linear(self_attention(b.modulate(plain_norm(came), m[6], m[7]), heads), "to_out.0", width);
+    image = image + m[8] * b.linear(self_attention(b.modulate(sd3_norm(came), m[6], m[7]), heads), "to_out.0", width);
   }
-  image = image + m[5] * feed_forward(b.modulate(plain_norm(image), m[3], m[4]), "ff");
+  image = image + m[5] * feed_forward(b.modulate(sd3_norm(image), m[3], m[4]), "ff");
   if (last) return;
   text = text + mt[2] * joint.text;
-  text = text + mt[5] * feed_forward(b.modulate(plain_norm(text), mt[3], mt[4]), "ff_context");
+  text = text + mt[5] * feed_forward(b.modulate(sd3_norm(text), mt[3], mt[4]), "ff_context");
 }
 
 }  // namespace
 
 graph::Graph build_sd3(const Sd3Config& c, const BuildSize& size) {
-  if (c.sample_size < c.patch_size) fail(ErrorKind::bad_file, "{}: sample_size is below patch_size", kClass);
-  check_build_size(size, c.patch_size, kClass);
+  if (c.sample_size < c.patch_size) fail(ErrorKind::bad_file, "{}: sample_size is below patch_size", kSd3Class);
+  check_build_size(size, c.patch_size, kSd3Class);
   const int width = c.width(), rows = size.height / c.patch_size, columns = size.width / c.patch_size;
   const int side = c.position_side, base = c.sample_size / c.patch_size;
   if (rows > side || columns > side) {
-    fail(ErrorKind::bad_input, "{}: {} by {} latent cells came; at most {} a side were wanted", kClass, size.height,
+    fail(ErrorKind::bad_input, "{}: {} by {} latent cells came; at most {} a side were wanted", kSd3Class, size.height,
          size.width, side * c.patch_size);
   }
   Builder b("sd3");
@@ -98,7 +98,7 @@ graph::Graph build_sd3(const Sd3Config& c, const BuildSize& size) {
 }
 
 Json to_json(const Sd3Config& c) {
-  return {{"_class_name", kClass},
+  return {{"_class_name", kSd3Class},
           {"in_channels", c.in_channels},
           {"out_channels", c.out_channels},
           {"num_attention_heads", c.heads},
@@ -115,7 +115,7 @@ Json to_json(const Sd3Config& c) {
 }
 
 Sd3Config sd3_from_json(const Json& json) {
-  const ForeignConfig r(json, kClass);
+  const ForeignConfig r(json, kSd3Class);
   r.must_be("qk_norm", "rms_norm");
   Sd3Config c;
   c.in_channels = r.integer("in_channels", 16, 1, 1024);
@@ -133,8 +133,8 @@ Sd3Config sd3_from_json(const Json& json) {
   c.qk_norm = r.has("qk_norm");
   const int text = r.integer("caption_projection_dim", 1152, 1, 1 << 16);
   if (text != c.width()) {
-    fail(ErrorKind::bad_file, "{}: image tokens have {} channels, but caption_projection_dim is {}", kClass, c.width(),
-         text);
+    fail(ErrorKind::bad_file, "{}: image tokens have {} channels, but caption_projection_dim is {}", kSd3Class,
+         c.width(), text);
   }
   return c;
 }

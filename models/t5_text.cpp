@@ -14,7 +14,7 @@ using graph::Var;
 
 namespace {
 
-constexpr int kLongest = 2048;  // of the literals: 2 T - 1 distances
+constexpr int kT5Longest = 2048;  // of the literals: 2 T - 1 distances
 
 // (heads, T, T): the learned bias of a key at column j for the query at row i.
 Var position_bias(Builder& b, const T5TextConfig& c, int tokens) {
@@ -62,7 +62,7 @@ int t5_bucket(int offset, int buckets, int max_distance) {
 }
 
 graph::Graph build_t5_text(const T5TextConfig& c, int batch, int tokens) {
-  check_text_size(batch, tokens, kLongest);
+  check_text_size(batch, tokens, kT5Longest);
   Builder b("t5_text");
   Var ids = b.input("ids", {batch, tokens}, DType::i32);
   Var mask = b.input("mask", {batch, 1, 1, tokens});

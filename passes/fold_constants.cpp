@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/index.h"
 #include "graph/reference.h"
 #include "passes/rebuild.h"
 
@@ -13,8 +14,6 @@ using namespace graph;
 namespace {
 
 constexpr std::int64_t kLargestConstant = 4096;
-
-std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 bool is_constant(const Node& node) { return std::holds_alternative<Constant>(node.op); }
 

@@ -1,6 +1,7 @@
 #include "passes/lora_branch.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "base/error.h"
@@ -18,10 +19,17 @@ std::string branch_name(std::string_view weight, std::string_view what) {
   return fmt::format("{}.{}.weight", weight, what);
 }
 
+// The convolution that a node is, of floats or of integers.
+std::optional<Conv2d> convolution(const Node& node) {
+  if (const auto* conv = std::get_if<Conv2d>(&node.op)) return *conv;
+  if (const auto* q = std::get_if<QuantConv2d>(&node.op)) return Conv2d{q->stride, q->padding, q->dilation, q->groups};
+  return {};
+}
+
 bool takes_branch(const Node& node) {
-  const auto* conv = std::get_if<Conv2d>(&node.op);
+  const auto conv = convolution(node);
   return std::holds_alternative<Linear>(node.op) || std::holds_alternative<QuantLinear>(node.op) ||
-         (conv != nullptr && conv->groups == 1);
+         (conv && conv->groups == 1);
 }
 
 // U (D x) for the layer that `node` is; `weight` has the layer's shape.
@@ -29,7 +37,7 @@ Var branch_of(Builder& b, const Node& node, Var x, const std::string& weight, co
               std::int64_t rank) {
   const Init start{Init::Kind::normal, 0.02};
   const std::string down = lora_down_name(weight), up = lora_up_name(weight);
-  if (const auto* conv = std::get_if<Conv2d>(&node.op)) {
+  if (const auto conv = convolution(node)) {
     Shape lower = shape;
     lower[0] = rank;
     const Var h = b.add(*conv, {x, b.param(down, lower, start)});

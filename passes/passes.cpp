@@ -8,6 +8,8 @@ std::span<const PassInfo> passes() {
       {"lora_branch", "puts LoRA matrices beside a layer's weight", "exact but for the order of sums"},
       {"quantize", "gives linear layers integer weights, and integer activations if asked",
        "within the error of rounding"},
+      {"recognise", "puts one op in the place of chains that importers leave; widens convolutions of few channels",
+       "within the error of rounding"},
       {"split_invariant", "splits off what depends on some inputs alone, to be run once", "exact"},
   };
   return kPasses;

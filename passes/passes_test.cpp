@@ -162,10 +162,11 @@ TEST(FoldConstants, LeavesLargeValuesAndGraphsWithoutConstants) {
 }
 
 TEST(Passes, TheListNamesThem) {
-  ASSERT_EQ(passes().size(), 4u);
+  ASSERT_EQ(passes().size(), 5u);
   EXPECT_EQ(passes()[1].name, "lora_branch");
   EXPECT_EQ(passes()[2].name, "quantize");
-  EXPECT_EQ(passes()[3].name, "split_invariant");
+  EXPECT_EQ(passes()[3].name, "recognise");
+  EXPECT_EQ(passes()[4].name, "split_invariant");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "passes/rebuild.h"
 
 namespace thimble::passes {
@@ -10,8 +11,6 @@ namespace thimble::passes {
 using namespace graph;
 
 namespace {
-
-std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 constexpr std::int64_t kLeastInputs = 32, kLeastOutputs = 16;
 
@@ -25,7 +24,8 @@ bool mixes(const Op& op) {
   return std::holds_alternative<Linear>(op) || std::holds_alternative<Conv2d>(op) ||
          std::holds_alternative<MatMul>(op) || std::holds_alternative<Attention>(op) ||
          std::holds_alternative<AttentionMap>(op) || std::holds_alternative<AttentionApply>(op) ||
-         std::holds_alternative<LinearAttention>(op) || std::holds_alternative<QuantLinear>(op);
+         std::holds_alternative<LinearAttention>(op) || std::holds_alternative<QuantLinear>(op) ||
+         std::holds_alternative<QuantConv2d>(op);
 }
 
 // Which values are an input of the graph but for steps that mix nothing, and which become an output that way alone.
@@ -98,12 +98,15 @@ std::string reason_to_stay(const Graph& g, const Borders& borders, const std::ve
   const Value& weight = g.value(node.inputs[1]);
   if (std::holds_alternative<MatMul>(node.op)) return "a product by a plain matrix";
   if (const auto* conv = std::get_if<Conv2d>(&node.op); conv && !is_pointwise(*conv, weight.type.shape)) {
-    return "a convolution of more than one pixel";
+    if (conv->groups != 1) return "a convolution in groups";
+    if (weight.type.shape[2] * weight.type.shape[3] == 1) return "a convolution of one pixel with a stride or padding";
+    if (options.activations != 8) return "a convolution of more than one pixel takes no activations of 16 bits";
   }
   if (uses[index(node.inputs[1])] != 1) return "its weight is read elsewhere too";
   if (borders.keeps_input(node)) return "the first layer behind an input";
   if (borders.is_last(node)) return "the last layer before an output";
-  const std::int64_t outputs = weight.type.shape[0], inputs = weight.type.shape[1];
+  const std::int64_t outputs = weight.type.shape[0],
+                     inputs = weight.type.elements() / std::max<std::int64_t>(outputs, 1);
   if (inputs < kLeastInputs || outputs < kLeastOutputs) return "too small to gain";
   if (inputs % 2 != 0 && options.bits == 4) return "an odd number of inputs";
   return "";
@@ -145,6 +148,11 @@ std::vector<LayerChoice> choose_layers(const Graph& g, const QuantizeOptions& op
         f = {.bits = 8, .group = 0, .activations = 8};
         c.reason = "one row per picture: 8 bits";
       }
+      const auto* conv = std::get_if<Conv2d>(&node.op);
+      if (conv != nullptr && !is_pointwise(*conv, g.type(node.inputs[1]).shape) && (f.bits != 8 || f.group != 0)) {
+        f = {.bits = 8, .group = 0, .activations = 8};
+        c.reason = "a convolution of more than one pixel: 8 bits, one scale an output";
+      }
       f.asymmetric = f.activations == 8 && lopsided(g, node.inputs[0]);
       c.format = f;
     }
@@ -161,6 +169,26 @@ std::vector<QuantizedLayer> chosen(std::span<const LayerChoice> choices) {
   return layers;
 }
 
+QuantizedForm quantized_form(const Graph& g, const Node& node, const QuantLinear& f) {
+  const Shape& weight = g.type(node.inputs[1]).shape;
+  const std::int64_t outputs = weight.at(0), inputs = weight.at(1);
+  if (const auto* conv = std::get_if<Conv2d>(&node.op); conv && !is_pointwise(*conv, weight)) {
+    if (f.bits != 8 || f.group != 0 || f.activations != 8 || weight[2] * weight[3] == 1) {
+      fail(ErrorKind::bad_input,
+           "'{}', a convolution of more than one pixel, takes weights and activations of 8 bits and no groups; "
+           "{} and {} bits in groups of {} were asked for",
+           g.value(node.inputs[1]).name, f.bits, f.activations, f.group);
+    }
+    return {QuantConv2d{conv->stride, conv->padding, conv->dilation, conv->groups, f.asymmetric},
+            {DType::i8, weight},
+            {outputs, 1}};
+  }
+  const std::int64_t groups = f.group == 0 ? 1 : (inputs + f.group - 1) / f.group;
+  const TensorType numbers =
+      f.bits == 4 ? TensorType{DType::u8, {outputs, inputs / 2}} : TensorType{DType::i8, {outputs, inputs}};
+  return {f, numbers, {outputs, groups}};
+}
+
 Graph quantize(const Graph& g, std::span<const QuantizedLayer> layers) {
   std::map<std::string_view, const QuantizedLayer*> wanted;
   for (const QuantizedLayer& l : layers) {
@@ -171,10 +199,10 @@ Graph quantize(const Graph& g, std::span<const QuantizedLayer> layers) {
       const auto it = wanted.find(g.value(node.inputs[i]).name);
       if (g.value(node.inputs[i]).kind != ValueKind::parameter || it == wanted.end()) continue;
       const auto* conv = std::get_if<Conv2d>(&node.op);
-      const bool fits = std::holds_alternative<Linear>(node.op) ||
-                        (conv != nullptr && i == 1 && is_pointwise(*conv, g.type(node.inputs[1]).shape));
+      const bool fits = std::holds_alternative<Linear>(node.op) || (conv != nullptr && i == 1);
       if (!fits || i != 1) {
-        fail(ErrorKind::bad_input, "'{}' cannot be quantised: it is read by {}, not by a linear layer alone", it->first,
+        fail(ErrorKind::bad_input,
+             "'{}' cannot be quantised: it is read by {}, not by a linear layer or a convolution alone", it->first,
              op_name(node.op));
       }
       return it->second;
@@ -191,13 +219,16 @@ Graph quantize(const Graph& g, std::span<const QuantizedLayer> layers) {
       copy.get(p.value);
       continue;
     }
-    const QuantLinear& f = it->second->format;
-    const std::int64_t outputs = g.type(p.value).shape[0], inputs = g.type(p.value).shape.at(1);
-    const std::int64_t groups = f.group == 0 ? 1 : (inputs + f.group - 1) / f.group;
-    const Init numbers{Init::Kind::uniform, 127};
-    copy.set(p.value, f.bits == 4 ? b.param(name, {outputs, inputs / 2}, numbers, DType::u8)
-                                  : b.param(name, {outputs, inputs}, numbers, DType::i8));
-    b.param(name + ".scale", {outputs, groups}, scale_init(p.init, f.bits));
+    const auto reader = std::ranges::find_if(
+        g.nodes, [&](const Node& n) { return std::ranges::find(n.inputs, p.value) != n.inputs.end(); });
+    if (reader == g.nodes.end()) {
+      copy.get(p.value);
+      continue;
+    }
+    layer_of(*reader);  // names what cannot be quantised
+    const QuantizedForm form = quantized_form(g, *reader, it->second->format);
+    copy.set(p.value, b.param(name, form.numbers.shape, {Init::Kind::uniform, 127}, form.numbers.dtype));
+    b.param(name + ".scale", form.scale, scale_init(p.init, it->second->format.bits));
   }
   for (const Node& node : g.nodes) {
     const QuantizedLayer* layer = layer_of(node);
@@ -208,7 +239,7 @@ Graph quantize(const Graph& g, std::span<const QuantizedLayer> layers) {
     const ValueId scale = *b.graph().find_parameter(layer->weight + ".scale");
     std::vector<Var> in{copy.get(node.inputs[0]), copy.get(node.inputs[1]), {&b, scale}};
     if (node.inputs.size() > 2) in.push_back(copy.get(node.inputs[2]));
-    copy.set(node.output, b.add(layer->format, in));
+    copy.set(node.output, b.add(quantized_form(g, node, layer->format).op, in));
   }
   for (const NamedValue& o : g.outputs) b.output(o.name, copy.get(o.value));
   for (const NamedValue& t : g.taps) b.tap(t.name, copy.get(t.value));

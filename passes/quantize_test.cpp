@@ -47,15 +47,16 @@ TEST(ChooseLayers, FollowsItsRule) {
   EXPECT_EQ(choice(all, "in.weight").reason, "the first layer behind an input");
   EXPECT_EQ(choice(all, "time.0.weight").reason, "the first layer behind an input");
   EXPECT_EQ(choice(all, "out.weight").reason, "the last layer before an output");
-  EXPECT_EQ(choice(all, "near.weight").reason, "a convolution of more than one pixel");
+  EXPECT_EQ(choice(all, "near.weight").reason, "a convolution of more than one pixel: 8 bits, one scale an output");
   EXPECT_EQ(choice(all, "plain").reason, "a product by a plain matrix");
   EXPECT_EQ(choice(all, "small.weight").reason, "too small to gain");
-  for (const char* kept : {"in.weight", "out.weight", "near.weight", "plain", "small.weight"}) {
+  for (const char* kept : {"in.weight", "out.weight", "plain", "small.weight"}) {
     EXPECT_FALSE(choice(all, kept).format.has_value()) << kept;
   }
   const QuantLinear four{.bits = 4, .group = 32, .activations = 8}, eight{.bits = 8, .activations = 8};
   EXPECT_EQ(choice(all, "ffn.0.weight").format, four);
   EXPECT_EQ(choice(all, "point.weight").format, four);
+  EXPECT_EQ(choice(all, "near.weight").format, eight);
   QuantLinear lopsided = four;
   lopsided.asymmetric = true;  // behind a GELU
   EXPECT_EQ(choice(all, "ffn.1.weight").format, lopsided);
@@ -75,8 +76,8 @@ TEST(Quantize, RewritesTheGraph) {
   Builder b("g");
   const Var x = b.input("x", {3, 32});
   b.output("y", b.linear(x, "fc", 16));
-  const std::vector<QuantizedLayer> layers{{"fc.weight", {.bits = 4, .group = 32, .activations = 16}},
-                                           {"of.another.graph", {}}};
+  const QuantLinear four{.bits = 4, .group = 32, .activations = 16};
+  const std::vector<QuantizedLayer> layers{{"fc.weight", four}, {"of.another.graph", {}}};
   EXPECT_EQ(print_graph(quantize(b.finish(), layers)), R"(graph "g" {
   input %x: f32[3,32]
   param @fc.weight: u8[16,16] uniform 127
@@ -87,10 +88,10 @@ TEST(Quantize, RewritesTheGraph) {
 }
 )");
   expect_error(
-      [] {
-        quantize(network(), std::vector<QuantizedLayer>{{"near.weight", {}}});
+      [&] {
+        quantize(network(), std::vector<QuantizedLayer>{{"near.weight", four}});
       },
-      {"near.weight", "conv2d"});
+      {"near.weight", "a convolution of more than one pixel"});
 }
 
 TEST(Quantize, LayersSurviveTheFile) {
@@ -112,7 +113,8 @@ TEST(DeriveWeights, RoundsToTheNearestStep) {
     after.check_covers(quantize(g, layers), "test");
     for (const QuantizedLayer& l : layers) {
       const Tensor w = before.at(l.weight), q = dequantized(after, l), s = after.at(l.weight + ".scale");
-      const std::int64_t K = w.shape()[1], group = l.format.group ? l.format.group : K, groups = s.shape()[1];
+      const std::int64_t K = w.type().elements() / w.shape()[0], group = l.format.group ? l.format.group : K,
+                         groups = s.shape()[1];
       double squares = 0, expected = 0;
       for (std::size_t i = 0; i < w.as<float>().size(); ++i) {
         const auto at = static_cast<std::int64_t>(i);
@@ -174,13 +176,15 @@ TEST(WithOutliers, MultipliesAShareOfInputs) {
   const Weights before = drawn(g), after = with_outliers(before, layers, 0.05, 20, 1);
   for (const QuantizedLayer& l : layers) {
     const auto a = before.at(l.weight).as<float>(), b = after.at(l.weight).as<float>();
-    const auto K = static_cast<std::size_t>(before.at(l.weight).shape()[1]);
+    const Shape shape = before.at(l.weight).shape();
+    const auto K = static_cast<std::size_t>(shape[1]), taps = a.size() / K / static_cast<std::size_t>(shape[0]);
     std::size_t hit = 0;
+    std::vector<bool> changed(K);
     for (std::size_t k = 0; k < K; ++k) {
-      const bool changed = a[k] != b[k];
-      hit += changed;
-      for (std::size_t i = k; i < a.size(); i += K) EXPECT_EQ(b[i], changed ? 20 * a[i] : a[i]);
+      changed[k] = a[k * taps] != b[k * taps];
+      hit += changed[k];
     }
+    for (std::size_t i = 0; i < a.size(); ++i) EXPECT_EQ(b[i], changed[i / taps % K] ? 20 * a[i] : a[i]);
     EXPECT_EQ(hit, static_cast<std::size_t>(std::llround(0.05 * static_cast<double>(K))));
   }
 }

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "base/rng.h"
 #include "passes/quantize.h"
 
@@ -12,13 +13,13 @@ using namespace graph;
 
 namespace {
 
-std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
-
+// Of a weight (O, I) or (O, I, kh, kw), as rows of K numbers.
 struct Sizes {
-  std::int64_t N, K, group, groups;
+  std::int64_t N, taps, K, group, groups;
   Sizes(const Shape& weight, const QuantLinear& f)
       : N(weight.at(0)),
-        K(weight.at(1)),
+        taps(element_count({weight.begin() + 2, weight.end()})),
+        K(weight.at(1) * taps),
         group(f.group == 0 ? std::max<std::int64_t>(K, 1) : f.group),
         groups(f.group == 0 ? 1 : (K + f.group - 1) / f.group) {}
 };
@@ -59,6 +60,10 @@ Tensor scales(const Tensor& weight, const QuantLinear& f, bool search, const std
   const Sizes z(weight.shape(), f);
   const Tensor values = weight.to(DType::f32);
   const float* w = values.as<float>().data();
+  std::vector<float> each;  // importance of every number of a row
+  if (importance != nullptr) {
+    for (const float v : *importance) each.insert(each.end(), index(z.taps), v);
+  }
   Tensor out(TensorType{DType::f32, {z.N, z.groups}});
   const auto scale = out.mutable_as<float>();
   const float most = f.bits == 4 ? 7 : 127;
@@ -71,8 +76,7 @@ Tensor scales(const Tensor& weight, const QuantLinear& f, bool search, const std
       float& s = scale[index(n * z.groups + g)];
       s = largest / most;
       if (!std::isfinite(s)) fail(ErrorKind::bad_input, "a weight is not finite: it cannot be quantised");
-      if (search && s > 0)
-        s = searched(row, importance ? importance->data() + begin : nullptr, count, s, range_of(f.bits));
+      if (search && s > 0) s = searched(row, importance ? each.data() + begin : nullptr, count, s, range_of(f.bits));
     }
   }
   return out;
@@ -83,7 +87,10 @@ Tensor numbers(const Tensor& weight, const Tensor& scale, const QuantLinear& f) 
   const Tensor values = weight.to(DType::f32);
   const auto w = values.as<float>(), s = scale.as<float>();
   const bool nibbles = f.bits == 4;
-  Tensor out(TensorType{nibbles ? DType::u8 : DType::i8, {z.N, nibbles ? z.K / 2 : z.K}});
+  // A convolution of one pixel is a linear layer.
+  Shape shape = z.taps > 1 ? weight.shape() : Shape{z.N, z.K};
+  if (nibbles) shape.back() /= 2;
+  Tensor out(TensorType{nibbles ? DType::u8 : DType::i8, shape});
   auto* bytes = reinterpret_cast<std::uint8_t*>(out.mutable_data());
   const Range r = range_of(f.bits);
   for (std::int64_t n = 0; n < z.N; ++n) {
@@ -130,7 +137,8 @@ Weights derive_weights(const Weights& from, std::span<const QuantizedLayer> laye
 Tensor dequantized(const Weights& quantized, const QuantizedLayer& layer) {
   const Tensor q = quantized.at(layer.weight), s = quantized.at(layer.weight + ".scale");
   const bool nibbles = layer.format.bits == 4;
-  const Shape shape{q.shape()[0], q.shape()[1] * (nibbles ? 2 : 1)};
+  Shape shape = q.shape();
+  if (nibbles) shape.back() *= 2;
   const Sizes z(shape, layer.format);
   Tensor out(TensorType{DType::f32, shape});
   const auto values = out.mutable_as<float>();
@@ -151,6 +159,7 @@ Weights with_outliers(const Weights& from, std::span<const QuantizedLayer> layer
   for (const QuantizedLayer& l : layers) {
     Tensor weight = from.at(l.weight).to(DType::f32);
     const std::int64_t N = weight.shape().at(0), K = weight.shape().at(1);
+    const std::int64_t taps = weight.type().elements() / std::max<std::int64_t>(N * K, 1);
     Rng rng(seed, stream++);
     const auto count = std::max<std::int64_t>(1, std::llround(share * static_cast<double>(K)));
     std::vector<bool> picked(index(K), false);
@@ -161,8 +170,8 @@ Weights with_outliers(const Weights& from, std::span<const QuantizedLayer> layer
       --left;
     }
     const auto values = weight.mutable_as<float>();
-    for (std::int64_t i = 0; i < N * K; ++i) {
-      if (picked[index(i % K)]) values[index(i)] *= static_cast<float>(factor);
+    for (std::int64_t i = 0; i < N * K * taps; ++i) {
+      if (picked[index(i / taps % K)]) values[index(i)] *= static_cast<float>(factor);
     }
     to.set(l.weight, std::move(weight));
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "passes/rebuild.h"
 
 namespace thimble::passes {
@@ -10,8 +11,6 @@ namespace thimble::passes {
 using namespace graph;
 
 namespace {
-
-std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 // What a value depends on. Parameters and constants alone: neither.
 enum class Depends : std::uint8_t { nothing, invariant, varying };

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "base/memory.h"
 #include "base/threads.h"
 #include "runtime/packed.h"
@@ -16,8 +17,6 @@ namespace thimble::runtime {
 using namespace graph;
 
 namespace {
-
-std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 // What the programs of one executor have in common.
 struct Shared {

@@ -1,5 +1,7 @@
 #include "runtime/facts.h"
 
+#include "base/index.h"
+
 #include <algorithm>
 
 namespace thimble::runtime {
@@ -7,8 +9,6 @@ namespace thimble::runtime {
 using namespace graph;
 
 namespace {
-
-std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 template <class... T>
 bool is_any(const Op& op) {
@@ -58,7 +58,7 @@ void store_product_as_f32(const Graph& g, Facts& f, ValueId v) {
     const std::int32_t producer = g.value(chain.back()).producer;
     if (producer < 0) return;
     const Node& node = g.nodes[index(producer)];
-    if (is_any<Linear, Conv2d, QuantLinear>(node.op)) break;
+    if (is_any<Linear, Conv2d, QuantLinear, QuantConv2d>(node.op)) break;
     if (!is_any<Reshape, PixelShuffle>(node.op) || f.sole_reader(node.inputs[0]) != producer) return;
     chain.push_back(node.inputs[0]);
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/index.h"
 #include "runtime/layout.h"
 
 namespace thimble::runtime {
@@ -9,8 +10,6 @@ namespace thimble::runtime {
 using namespace graph;
 
 namespace {
-
-std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 struct Fuser {
   const Graph& g;
@@ -39,7 +38,8 @@ struct Fuser {
 bool is_product(const Fuser& s, const Unit& u) {
   const Node& node = s.node(u.node);
   return std::holds_alternative<Linear>(node.op) || std::holds_alternative<Conv2d>(node.op) ||
-         std::holds_alternative<QuantLinear>(node.op) || is_linear_matmul(s.g, s.f, node);
+         std::holds_alternative<QuantLinear>(node.op) || std::holds_alternative<QuantConv2d>(node.op) ||
+         is_linear_matmul(s.g, s.f, node);
 }
 
 // A sum or product of the unit's result with another value; the other operand, or -1.
@@ -54,23 +54,26 @@ ValueId other_operand(const Fuser& s, const Unit& u, BinaryKind kind, int& n) {
 bool fuse_upsample(Fuser& s, Unit& u) {
   int n = -1;
   const auto* resize = std::get_if<Resize>(&s.node(u.node).op);
-  if (resize == nullptr || resize->mode != ResizeMode::nearest || resize->grid == ResizeGrid::align_corners ||
-      s.next<Conv2d>(u, n) == nullptr)
+  if (resize == nullptr || resize->mode != ResizeMode::nearest || resize->grid == ResizeGrid::align_corners)
     return false;
+  const bool whole = s.next<QuantConv2d>(u, n) != nullptr;
+  if (!whole && s.next<Conv2d>(u, n) == nullptr) return false;
   const Shape& from = s.g.type(u.x).shape;
   if (resize->height != 2 * from[1] || resize->width != 2 * from[2] || s.node(n).inputs[0] != u.output) return false;
   if (!s.f.fixed[index(s.node(n).inputs[1])]) return false;
-  s.absorb(u, n, "+conv2d");
+  s.absorb(u, n, whole ? "+quant_conv2d" : "+conv2d");
   u.node = n;
   u.upsample = true;
-  if (s.node(n).inputs.size() > 2) u.bias = s.node(n).inputs[2];
+  const std::size_t bias = whole ? 3 : 2;
+  if (s.node(n).inputs.size() > bias) u.bias = s.node(n).inputs[bias];
   return true;
 }
 
 // conv2d -> pixel_shuffle: with the output channels in the order (i, j, c) the shuffle moves runs instead of elements.
 bool fuse_shuffle(Fuser& s, Unit& u) {
   const auto* conv = std::get_if<Conv2d>(&s.node(u.node).op);
-  if (conv == nullptr || conv->groups != 1 || u.gate >= 0 || u.residual >= 0 || u.shuffle > 0) return false;
+  if (conv == nullptr || conv->groups != 1 || u.gate >= 0 || u.residual >= 0 || u.slope >= 0 || u.shuffle > 0)
+    return false;
   if (!s.f.fixed[index(s.node(u.node).inputs[1])] ||
       (u.bias >= 0 && (!s.f.fixed[index(u.bias)] || s.g.type(u.bias).shape.size() != 1)))
     return false;
@@ -84,7 +87,9 @@ bool fuse_shuffle(Fuser& s, Unit& u) {
 
 // product -> add of a fixed vector over the last axis.
 bool fuse_bias(Fuser& s, Unit& u) {
-  if (!is_product(s, u) || u.shuffle > 0 || u.bias >= 0 || u.activation || u.gate >= 0 || u.residual >= 0) return false;
+  if (!is_product(s, u) || u.shuffle > 0 || u.bias >= 0 || u.activation || u.slope >= 0 || u.most || u.gate >= 0 ||
+      u.residual >= 0)
+    return false;
   int n = -1;
   const ValueId other = other_operand(s, u, BinaryKind::add, n);
   if (other < 0 || !s.f.fixed[index(other)] || s.g.type(other).shape.empty()) return false;
@@ -97,22 +102,95 @@ bool fuse_bias(Fuser& s, Unit& u) {
 
 bool product_activation(UnaryKind kind) {
   using enum UnaryKind;
-  return kind == relu || kind == gelu || kind == gelu_tanh || kind == silu || kind == sigmoid || kind == tanh;
+  return kind == relu || kind == gelu || kind == gelu_tanh || kind == silu || kind == sigmoid || kind == tanh ||
+         kind == hard_swish;
 }
 
+// Nothing of this kind stands behind the sums yet; behind a gate or residual it comes last.
+bool takes_shape(const Fuser& s, const Unit& u) { return is_product(s, u) && !u.activation && u.slope < 0 && !u.most; }
+
 bool fuse_product_activation(Fuser& s, Unit& u) {
-  if (!is_product(s, u) || u.activation || u.gate >= 0 || u.residual >= 0) return false;
+  if (!takes_shape(s, u)) return false;
   int n = -1;
   const auto* unary = s.next<Unary>(u, n);
   if (unary == nullptr || !product_activation(unary->kind)) return false;
   u.activation = unary->kind;
+  u.act_last = u.gate >= 0 || u.residual >= 0;
   s.absorb(u, n, ("+" + std::string(to_string(unary->kind))).c_str());
+  return true;
+}
+
+// The one number of a constant.
+std::optional<double> literal_of(const Fuser& s, ValueId v) {
+  const std::int32_t n = s.g.value(v).producer;
+  const auto* c = n < 0 ? nullptr : std::get_if<Constant>(&s.node(n).op);
+  if (c == nullptr || c->values.size() != 1) return {};
+  return c->values[0];
+}
+
+// product -> min(x, number), as behind a ReLU that ends at 6.
+bool fuse_limit(Fuser& s, Unit& u) {
+  if (!is_product(s, u) || u.most) return false;
+  const bool behind = u.gate >= 0 || u.residual >= 0;
+  if (behind && !u.act_last && (u.activation || u.slope >= 0)) return false;
+  int n = -1;
+  const auto* b = s.next<Binary>(u, n);
+  if (b == nullptr || b->kind != BinaryKind::min || s.g.type(s.node(n).output) != s.g.type(u.output)) return false;
+  const auto& in = s.node(n).inputs;
+  const auto limit = literal_of(s, in[0] == u.output ? in[1] : in[0]);
+  if (!limit || !(*limit > 0 && *limit < 1e30)) return false;
+  u.most = limit;
+  u.act_last = behind;
+  s.absorb(u, n, "+min");
+  return true;
+}
+
+// product -> max(x, 0) + slope * min(x, 0), one slope for each channel.
+bool fuse_slope(Fuser& s, Unit& u) {
+  if (!takes_shape(s, u) || u.shuffle > 0 || s.f.kept[index(u.output)]) return false;
+  const auto& readers = s.f.readers[index(u.output)];
+  if (readers.size() != 2 || s.taken[index(readers[0])] || s.taken[index(readers[1])]) return false;
+  int up = readers[0], low = readers[1];
+  if (std::holds_alternative<Binary>(s.node(up).op)) std::swap(up, low);
+  const auto* unary = std::get_if<Unary>(&s.node(up).op);
+  const auto* least = std::get_if<Binary>(&s.node(low).op);
+  if (unary == nullptr || unary->kind != UnaryKind::relu || least == nullptr || least->kind != BinaryKind::min) {
+    return false;
+  }
+  const auto other = [&](int n, ValueId v) {
+    const auto& in = s.node(n).inputs;
+    return in[0] == v ? in[1] : in[0];
+  };
+  if (literal_of(s, other(low, u.output)) != 0.0) return false;
+  const auto follows = [&](ValueId v, BinaryKind kind) {
+    const int n = s.f.sole_reader(v);
+    const auto* b = n < 0 || s.taken[index(n)] ? nullptr : std::get_if<Binary>(&s.node(n).op);
+    return b != nullptr && b->kind == kind ? n : -1;
+  };
+  const ValueId below = s.node(low).output, above = s.node(up).output;
+  const int product = follows(below, BinaryKind::mul);
+  if (product < 0) return false;
+  const ValueId slope = other(product, below), scaled = s.node(product).output;
+  const int sum = follows(scaled, BinaryKind::add);
+  if (sum < 0 || s.f.sole_reader(above) != sum || other(sum, scaled) != above) return false;
+  const TensorType &out = s.g.type(s.node(sum).output), &each = s.g.type(slope);
+  if (out != s.g.type(u.output) || !s.f.fixed[index(slope)] || each.shape.empty() ||
+      each.elements() != out.shape.back() || each.shape.back() != out.shape.back()) {
+    return false;
+  }
+  u.slope = slope;
+  u.act_last = u.gate >= 0 || u.residual >= 0;
+  for (int n : {up, low, product}) {
+    s.taken[index(n)] = true;
+    u.nodes.push_back(n);
+  }
+  s.absorb(u, sum, "+prelu");
   return true;
 }
 
 // product -> multiply by one vector per batch, as the gates of adaptive layers (B, 1, C).
 bool fuse_gate(Fuser& s, Unit& u) {
-  if (!is_product(s, u) || u.shuffle > 0 || u.gate >= 0 || u.residual >= 0) return false;
+  if (!is_product(s, u) || u.shuffle > 0 || u.act_last || u.gate >= 0 || u.residual >= 0) return false;
   int n = -1;
   const ValueId other = other_operand(s, u, BinaryKind::mul, n);
   if (other < 0 || !is_batch_vector(s.g.type(other).shape, s.g.type(u.output).shape)) return false;
@@ -122,7 +200,7 @@ bool fuse_gate(Fuser& s, Unit& u) {
 }
 
 bool fuse_residual(Fuser& s, Unit& u) {
-  if (!is_product(s, u) || u.shuffle > 0 || u.residual >= 0) return false;
+  if (!is_product(s, u) || u.shuffle > 0 || u.act_last || u.residual >= 0) return false;
   int n = -1;
   const ValueId other = other_operand(s, u, BinaryKind::add, n);
   if (other < 0 || s.g.type(other).shape != s.g.type(u.output).shape) return false;
@@ -207,7 +285,9 @@ constexpr FusionRow kFusions[] = {
     {"doubling into convolution", fuse_upsample},
     {"channel order of a shuffle into convolution", fuse_shuffle},
     {"bias into product", fuse_bias},
+    {"slope into product", fuse_slope},
     {"activation into product", fuse_product_activation},
+    {"limit into product", fuse_limit},
     {"gate into product", fuse_gate},
     {"residual into product", fuse_residual},
     {"modulation into norm", fuse_modulation},
@@ -250,7 +330,8 @@ std::vector<Unit> fuse(const Graph& g, const Facts& f) {
         node.inputs.size() > 2) {
       u.bias = node.inputs[2];
     }
-    if (std::holds_alternative<QuantLinear>(node.op) && node.inputs.size() > 3) u.bias = node.inputs[3];
+    const bool quantised = std::holds_alternative<QuantLinear>(node.op) || std::holds_alternative<QuantConv2d>(node.op);
+    if (quantised && node.inputs.size() > 3) u.bias = node.inputs[3];
     s.taken[index(n)] = true;
     for (bool again = true; again;) {
       again = std::ranges::any_of(kFusions, [&](const FusionRow& row) { return row.apply(s, u); });

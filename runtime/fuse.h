@@ -24,6 +24,9 @@ struct Unit {
   std::int64_t shuffle = 0;  // factor of a pixel shuffle that follows; the channels are made in its order
   graph::ValueId bias = -1;
   std::optional<graph::UnaryKind> activation;  // norms too
+  graph::ValueId slope = -1;                   // of values below zero: max(x, 0) + slope * min(x, 0)
+  std::optional<double> most;                  // min(x, most), behind the activation
+  bool act_last = false;                       // these follow gate and residual
   graph::ValueId gate = -1, residual = -1;
   std::vector<int> merged;  // linears of one input run as one product; their outputs are slices of its result
   // LayerNorm, RmsNorm:

@@ -47,6 +47,45 @@ TEST(Fuse, BiasAndActivationIntoLinear) {
             Ops{"matmul+bias+silu"});
 }
 
+// max(x, 0) + slope * min(x, 0), as importers write a parametric ReLU.
+Var sloped(Builder& b, Var x) {
+  const Var slope = b.param("slope", {1, 1, x.dim(-1)}, {Init::Kind::normal, 0.5}), zero = b.constant(0.0);
+  return b.unary(graph::UnaryKind::relu, x) + b.binary(graph::BinaryKind::min, x, zero) * slope;
+}
+
+TEST(Fuse, LimitsAndSlopesIntoConvolutions) {
+  const auto six = [](Builder& b, Var x) { return b.binary(graph::BinaryKind::min, x, b.constant(1.5)); };
+  const auto relu = [](Builder& b, Var x) { return b.unary(graph::UnaryKind::relu, x); };
+  EXPECT_EQ(steps([&](Builder& b) {
+              const Var x = b.input("x", {2, 6, 7, 8});
+              b.output("y", six(b, relu(b, b.conv2d(x, "c", 12))));
+              b.output("z", sloped(b, b.conv2d(x, "d", 24)));
+              b.output("w", b.unary(graph::UnaryKind::hard_swish, b.conv2d(x, "e", 40)));
+            }),
+            (Ops{"conv2d+relu+min", "conv2d+prelu", "conv2d+hard_swish"}));
+  // Behind a sum: the activation comes last.
+  EXPECT_EQ(steps([&](Builder& b) {
+              const Var x = b.input("x", {2, 6, 7, 16});
+              const Var h = six(b, relu(b, b.conv2d(x, "c", 16) + x));
+              b.output("y", sloped(b, b.conv2d(h, "d", 16) + h));
+            }),
+            (Ops{"conv2d+residual+relu+min", "conv2d+residual+prelu"}));
+  // Two activations have no place; nor has a residual behind one that is the last.
+  EXPECT_EQ(steps([&](Builder& b) {
+              const Var x = b.input("x", {2, 6, 7, 16});
+              b.output("y", relu(b, relu(b, b.conv2d(x, "c", 16)) + x));
+              b.output("z", relu(b, b.conv2d(x, "d", 16) + x) + x);
+            }).size(),
+            4u);
+  // The value before the slope is wanted elsewhere.
+  EXPECT_EQ(steps([&](Builder& b) {
+              const Var h = b.conv2d(b.input("x", {1, 6, 7, 8}), "c", 16);
+              b.output("h", h);
+              b.output("y", sloped(b, h));
+            }).front(),
+            "conv2d");
+}
+
 TEST(Fuse, GateAndResidualIntoLinear) {
   const auto block = [](Builder& b, bool tap) {
     const Var x = b.input("x", {2, 6, 16}), m = b.input("m", {2, 3, 16});

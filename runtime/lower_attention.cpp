@@ -3,13 +3,13 @@
 
 #include "runtime/lowering.h"
 
+#include "base/index.h"
+
 namespace thimble::runtime {
 
 using namespace graph;
 
 namespace {
-
-std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 // (B, T, heads * D), the last axis contiguous.
 Located tokens(Lowering& l, ValueId v, DType type) {

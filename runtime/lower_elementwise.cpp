@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "runtime/lowering.h"
 #include "runtime/plain.h"
 
@@ -10,8 +11,6 @@ namespace thimble::runtime {
 using namespace graph;
 
 namespace {
-
-std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 int want_rank(const Shape& shape, std::string_view op) {
   if (shape.size() > kernels::kMaxRank) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "runtime/lower_product.h"
 
 namespace thimble::runtime {
@@ -9,8 +10,6 @@ namespace thimble::runtime {
 using namespace graph;
 
 namespace {
-
-std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 kernels::Activation activation(std::optional<UnaryKind> kind) {
   if (!kind) return kernels::Activation::none;
@@ -21,6 +20,7 @@ kernels::Activation activation(std::optional<UnaryKind> kind) {
     case UnaryKind::silu: return kernels::Activation::silu;
     case UnaryKind::sigmoid: return kernels::Activation::sigmoid;
     case UnaryKind::tanh: return kernels::Activation::tanh;
+    case UnaryKind::hard_swish: return kernels::Activation::hard_swish;
     default: fail(ErrorKind::internal, "an activation was fused that no product applies");
   }
 }
@@ -63,6 +63,9 @@ kernels::Epilogue epilogue(Lowering& l, const Unit& u, Operands& io) {
   const Shape& shape = l.type(u.output).shape;
   if (u.bias >= 0) io.in[2] = Lowering::at(u.shuffle > 0 ? shuffled_bias(l, u) : l.read_f32(u.bias));
   e.act = activation(u.activation);
+  e.act_last = u.act_last;
+  if (u.most) e.most = static_cast<float>(*u.most);
+  if (u.slope >= 0) io.in[5] = Lowering::at(l.read_f32(u.slope));
   if (u.gate >= 0) {
     const DType as = l.held(u.gate) == DType::bf16 ? DType::bf16 : DType::f32;
     Located gate = l.read(u.gate, as);
@@ -115,7 +118,13 @@ Located packed_matrix(Lowering& l, const kernels::GemmKernel& kernel, const std:
   b.bytes = kernels::packed_bytes(kernel, N, K);
   b.fill = [&kernel, transposed, N, K](std::span<const Tensor> from, ThreadPool& pool, std::byte* to) {
     Tensor whole = from[0];
-    if (from.size() > 1 || transposed || !packs(whole.type().dtype)) {
+    const DType stored = whole.type().dtype;
+    const bool alike = std::ranges::all_of(from, [&](const Tensor& t) { return t.type().dtype == stored; });
+    if (from.size() > 1 && alike && !transposed && packs(stored)) {  // as they are: reading is the slow part of a load
+      whole = Tensor(TensorType{stored, {N, K}});
+      std::byte* out = whole.mutable_data();
+      for (const Tensor& part : from) out = std::copy_n(part.data(), part.type().bytes(), out);
+    } else if (from.size() > 1 || transposed || !packs(stored)) {
       whole = Tensor(TensorType{DType::f32, {N, K}});
       float* out = whole.mutable_as<float>().data();
       for (const Tensor& part : from) {

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "runtime/lowering.h"
 
 namespace thimble::runtime {
@@ -9,8 +10,6 @@ namespace thimble::runtime {
 using namespace graph;
 
 namespace {
-
-std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 [[noreturn]] void no_step(std::string_view op) {
   fail(ErrorKind::internal, "[{}] is a view or fixed and cannot be a step", op);

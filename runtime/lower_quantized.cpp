@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "runtime/lower_product.h"
 
 namespace thimble::runtime {
@@ -10,8 +11,6 @@ namespace thimble::runtime {
 using namespace graph;
 
 namespace {
-
-std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 struct Sizes {
   std::int64_t M, N, K, group;

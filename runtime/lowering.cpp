@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "base/memory.h"
 
 namespace thimble::runtime {
@@ -11,8 +12,6 @@ namespace thimble::runtime {
 using namespace graph;
 
 namespace {
-
-std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 std::string type_text(const Located& l) { return to_string(TensorType{l.dtype, l.shape}); }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "graph/builder.h"
 #include "graph/decompose.h"
 #include "runtime/lowering.h"
@@ -12,8 +13,6 @@ namespace thimble::runtime {
 using namespace graph;
 
 namespace {
-
-std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 constexpr std::int64_t kMaxNormChannels = 65536, kMaxHeadSize = 512;
 
@@ -32,6 +31,13 @@ bool must_decompose(const Graph& g, const Node& node) {
     return g.value(node.inputs[1]).kind != ValueKind::parameter ||
            g.value(node.inputs[2]).kind != ValueKind::parameter ||
            g.type(node.inputs[0]).shape.back() > kernels::kMaxQgemmK || (type != DType::f32 && type != DType::bf16);
+  }
+  if (const auto* conv = std::get_if<QuantConv2d>(&node.op)) {
+    const DType type = g.type(node.output).dtype;
+    const Shape& w = g.type(node.inputs[1]).shape;
+    return g.value(node.inputs[1]).kind != ValueKind::parameter ||
+           g.value(node.inputs[2]).kind != ValueKind::parameter || conv->groups != 1 ||
+           w[1] * w[2] * w[3] > kernels::kMaxQgemmK || (type != DType::f32 && type != DType::bf16);
   }
   if (const auto* attention = std::get_if<Attention>(&node.op)) {
     return g.type(node.inputs[0]).shape[2] / attention->heads > kMaxHeadSize ||

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "base/threads.h"
+#include "kernels/elementwise/elementwise.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/qgemm/qgemm.h"
 
@@ -83,6 +84,18 @@ double Rates::of_kernel(const std::string& kernel, DType type) {
   }
   known_.emplace(kernel, rate);
   return rate;
+}
+
+double Rates::exponentials() {
+  if (exponentials_ > 0) return exponentials_;
+  constexpr std::int64_t kElements = 2048, kTimes = 1000;
+  const kernels::ElementwiseKernels* kernel = kernels::pick_elementwise(DType::f32, isa_);
+  if (kernel == nullptr) return 0;
+  exponentials_ = best_rate(threads_, kElements * kTimes, [&](int) {
+    std::vector<float> x(kElements, -0.5f), y(kElements);
+    for (std::int64_t i = 0; i < kTimes; ++i) kernel->unary(kernels::UnaryOp::exp, x.data(), y.data(), kElements, {});
+  });
+  return exponentials_;
 }
 
 double Rates::reading() {

@@ -1,5 +1,5 @@
 // What a machine could do at most, measured when asked: the rate of a kernel's inner loop on operands that lie in the
-// first cache, and of reading memory. The scale for profiles; nothing is chosen by it.
+// first cache, of exponentials, and of reading memory. The scale for profiles; nothing is chosen by it.
 // Not here: rates of whole products, which benchmarks measure.
 #pragma once
 
@@ -19,6 +19,9 @@ class Rates {
   // the element type of its result. 0: not a step whose time is multiplications. Some 20 ms for each new kernel.
   double of_kernel(const std::string& kernel, DType type);
 
+  // Exponentials of f32 a second, with all threads. Some milliseconds, once.
+  double exponentials();
+
   // Bytes a second of reading memory that no cache holds, with all threads. Some 100 ms, once.
   double reading();
 
@@ -26,7 +29,7 @@ class Rates {
   Isa isa_;
   int threads_;
   std::map<std::string, double, std::less<>> known_;
-  double reading_ = 0;
+  double exponentials_ = 0, reading_ = 0;
 };
 
 }  // namespace thimble::runtime

@@ -5,11 +5,12 @@
 namespace thimble::runtime {
 namespace {
 
-// Operands 2, 3 and 4 of products and convolutions.
+// Operands 2 to 5 of products and convolutions.
 void address(kernels::Epilogue& e, const StepContext& c) {
   e.bias = c.in<float>(2);
   e.gate = c.in(3);
   e.residual = c.in(4);
+  e.slope = c.in<float>(5);
 }
 
 }  // namespace
@@ -54,6 +55,21 @@ void ConvStep::run(const StepContext& c) const noexcept {
   a.y = c.out();
   address(a.epilogue, c);
   kernels::conv(plan, a, c.pool, c.scratch);
+}
+
+void RoundPicturesStep::run(const StepContext& c) const noexcept {
+  kernels::RoundArgs a = args;
+  a.x = c.in(0);
+  kernels::round_pictures(plan, a, c.pool, c.out());
+}
+
+void QConvStep::run(const StepContext& c) const noexcept {
+  kernels::QConvArgs a = args;
+  a.x = c.in(0);
+  a.w = c.in(1);
+  a.y = c.out();
+  address(a.epilogue, c);
+  kernels::qconv(plan, a, c.pool, c.scratch);
 }
 
 void PackGemmStep::run(const StepContext& c) const noexcept {

@@ -14,6 +14,7 @@
 #include "kernels/attention/linear.h"
 #include "kernels/attention/map.h"
 #include "kernels/conv/conv.h"
+#include "kernels/conv/qconv.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/norm/norm.h"
@@ -52,15 +53,28 @@ struct StepContext {
   void* at(Place p) const { return p.buffer < 0 ? nullptr : buffers[p.buffer] + p.offset; }
 };
 
-struct GemmStep {  // a, w, [bias], [gate], [residual]
+struct GemmStep {  // a, w, [bias], [gate], [residual], [slope]
   const kernels::GemmKernel* kernel;
   kernels::GemmArgs args;
   void run(const StepContext& c) const noexcept;
 };
 
-struct ConvStep {  // x, w, [bias], [gate], [residual]
+struct ConvStep {  // x, w, [bias], [gate], [residual], [slope]
   kernels::ConvPlan plan;
   kernels::ConvArgs args;
+  void run(const StepContext& c) const noexcept;
+};
+
+// Rounds pictures to int8, with a scale and a zero-point each.
+struct RoundPicturesStep {  // x
+  kernels::QConvPlan plan;
+  kernels::RoundArgs args;
+  void run(const StepContext& c) const noexcept;
+};
+
+struct QConvStep {  // rounded pictures, w, [bias], [gate], [residual], [slope]
+  kernels::QConvPlan plan;
+  kernels::QConvArgs args;
   void run(const StepContext& c) const noexcept;
 };
 
@@ -72,13 +86,13 @@ struct PackActivationsStep {  // x
   void run(const StepContext& c) const noexcept;
 };
 
-struct QgemmStep {  // packed activations, w, [bias], [gate], [residual]
+struct QgemmStep {  // packed activations, w, [bias], [gate], [residual], [slope]
   const kernels::QgemmKernel* kernel;
   kernels::QgemmArgs args;
   void run(const StepContext& c) const noexcept;
 };
 
-struct W4A16Step {  // a, w, [bias], [gate], [residual]
+struct W4A16Step {  // a, w, [bias], [gate], [residual], [slope]
   kernels::W4A16Kernel kernel;
   kernels::GemmArgs args;
   std::int64_t group;
@@ -245,10 +259,10 @@ struct ShuffleStep {  // x
   void run(const StepContext& c) const noexcept;
 };
 
-using Step =
-    std::variant<GemmStep, PackActivationsStep, QgemmStep, W4A16Step, ConvStep, PackGemmStep, MatMulStep, AttentionStep,
-                 AttentionMapStep, AttentionApplyStep, LinearAttentionStep, RowNormStep, GroupNormStep, SoftmaxStep,
-                 UnaryStep, BinaryStep, WhereStep, GluStep, ScaleAddStep, CastStep, PlainStep, ReduceStep, CopyStep,
-                 FillStep, GatherStep, SinusoidalStep, ResizeStep, PoolStep, ShuffleStep>;
+using Step = std::variant<GemmStep, PackActivationsStep, QgemmStep, W4A16Step, ConvStep, RoundPicturesStep, QConvStep,
+                          PackGemmStep, MatMulStep, AttentionStep, AttentionMapStep, AttentionApplyStep,
+                          LinearAttentionStep, RowNormStep, GroupNormStep, SoftmaxStep, UnaryStep, BinaryStep,
+                          WhereStep, GluStep, ScaleAddStep, CastStep, PlainStep, ReduceStep, CopyStep, FillStep,
+                          GatherStep, SinusoidalStep, ResizeStep, PoolStep, ShuffleStep>;
 
 }  // namespace thimble::runtime

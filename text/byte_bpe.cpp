@@ -12,9 +12,9 @@ namespace {
 
 constexpr const char* kType = "byte_bpe";
 
-bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) {
+bool is_ascii_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+bool is_ascii_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_ascii_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) > 127;
 }
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
@@ -24,13 +24,13 @@ template <class F>
 void for_each_word(std::string_view text, F&& f) {
   bool after_space = true;
   for (std::size_t i = 0; i < text.size();) {
-    if (is_space(text[i])) {
+    if (is_ascii_space(text[i])) {
       after_space = true;
       ++i;
       continue;
     }
     const std::size_t begin = i;
-    const auto run = is_digit(text[i]) ? is_digit : is_letter(text[i]) ? is_letter : nullptr;
+    const auto run = is_ascii_digit(text[i]) ? is_ascii_digit : is_ascii_letter(text[i]) ? is_ascii_letter : nullptr;
     ++i;
     while (run != nullptr && i < text.size() && run(text[i])) ++i;
     f(begin, i, after_space);

@@ -31,10 +31,10 @@ struct Pair {
   std::vector<std::int32_t> words;  // that hold the pair or once did; a word may stand here twice
 };
 
-struct Candidate {
+struct CountedPair {
   std::int64_t count;
   Merge pair;
-  bool operator<(const Candidate& o) const { return count != o.count ? count < o.count : pair > o.pair; }
+  bool operator<(const CountedPair& o) const { return count != o.count ? count < o.count : pair > o.pair; }
 };
 
 std::vector<Word> count_words(const std::vector<BpeLine>& corpus) {
@@ -65,7 +65,7 @@ class Trainer {
   // The next merge, or nothing when no pair is frequent enough.
   std::optional<Merge> next(std::int64_t min_count) {
     while (!heap_.empty()) {
-      const Candidate best = heap_.top();
+      const CountedPair best = heap_.top();
       heap_.pop();
       if (best.count < min_count) return std::nullopt;
       const auto it = pairs_.find(best.pair);
@@ -122,7 +122,7 @@ class Trainer {
 
   std::vector<Word> words_;
   std::unordered_map<Merge, Pair, MergeHash> pairs_;
-  std::priority_queue<Candidate> heap_;
+  std::priority_queue<CountedPair> heap_;
   std::vector<Merge> changed_;
   std::vector<std::size_t> length_;  // bytes of each id
 };

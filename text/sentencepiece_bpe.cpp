@@ -17,11 +17,11 @@ struct Symbol {
 };
 
 // A pair as it was found; outdated when the sizes no longer add up.
-struct Candidate {
+struct PieceMerge {
   float score;
   std::int32_t left, right;
   std::size_t size;
-  bool operator<(const Candidate& o) const { return score != o.score ? score < o.score : left > o.left; }
+  bool operator<(const PieceMerge& o) const { return score != o.score ? score < o.score : left > o.left; }
 };
 
 }  // namespace
@@ -37,7 +37,7 @@ std::vector<SentencePiece::Cut> SentencePiece::cut_bpe(std::string_view text) co
   const auto symbol = [&](std::int32_t i) -> Symbol& { return symbols[static_cast<std::size_t>(i)]; };
   const auto kind = [&](std::int32_t id) { return pieces_[static_cast<std::size_t>(id)].kind; };
 
-  std::priority_queue<Candidate> queue;
+  std::priority_queue<PieceMerge> queue;
   std::unordered_map<std::string_view, std::size_t> parts;  // size of the left part of merged pieces that no text keeps
   const auto consider = [&](std::int32_t left, std::int32_t right) {
     if (left < 0 || right < 0 || symbol(left).frozen || symbol(right).frozen) return;
@@ -50,7 +50,7 @@ std::vector<SentencePiece::Cut> SentencePiece::cut_bpe(std::string_view text) co
   };
   for (std::int32_t i = 1; i < static_cast<std::int32_t>(symbols.size()); ++i) consider(i - 1, i);
   while (!queue.empty()) {
-    const Candidate c = queue.top();
+    const PieceMerge c = queue.top();
     queue.pop();
     Symbol &left = symbol(c.left), &right = symbol(c.right);
     if (left.size == 0 || right.size == 0 || left.size + right.size != c.size) continue;

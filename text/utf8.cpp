@@ -5,12 +5,12 @@
 namespace thimble::text {
 namespace {
 
-unsigned byte_at(std::string_view text, std::size_t i) { return static_cast<unsigned char>(text[i]); }
+unsigned raw_byte(std::string_view text, std::size_t i) { return static_cast<unsigned char>(text[i]); }
 
 }  // namespace
 
 std::size_t utf8_length(std::string_view text, std::size_t at) {
-  const unsigned first = byte_at(text, at);
+  const unsigned first = raw_byte(text, at);
   if (first < 0x80) return 1;
   std::size_t length = 0;
   char32_t value = 0;
@@ -24,7 +24,7 @@ std::size_t utf8_length(std::string_view text, std::size_t at) {
   }
   if (length == 0 || text.size() - at < length) return 0;
   for (std::size_t i = 1; i < length; ++i) {
-    const unsigned b = byte_at(text, at + i);
+    const unsigned b = raw_byte(text, at + i);
     if ((b & 0xc0) != 0x80) return 0;
     value = value << 6 | (b & 0x3f);
   }
@@ -35,9 +35,9 @@ std::size_t utf8_length(std::string_view text, std::size_t at) {
 char32_t next_code_point(std::string_view text, std::size_t& at) {
   const std::size_t length = utf8_length(text, at);
   check(length != 0, "text was not checked to be UTF-8");
-  const unsigned first = byte_at(text, at);
+  const unsigned first = raw_byte(text, at);
   char32_t value = length == 1 ? first : first & (0x7fu >> length);
-  for (std::size_t i = 1; i < length; ++i) value = value << 6 | (byte_at(text, at + i) & 0x3f);
+  for (std::size_t i = 1; i < length; ++i) value = value << 6 | (raw_byte(text, at + i) & 0x3f);
   at += length;
   return value;
 }
@@ -60,7 +60,7 @@ void check_utf8(std::string_view text) {
     const std::size_t length = utf8_length(text, at);
     if (length == 0) {
       fail(ErrorKind::bad_input, "text is not valid UTF-8 at byte {} (value 0x{:02x}); save or type it as UTF-8", at,
-           byte_at(text, at));
+           raw_byte(text, at));
     }
     at += length;
   }

@@ -23,7 +23,7 @@ diffusion: base graph formats media text models passes
 api: base kernels graph formats media text models passes runtime diffusion
 data: base media text dsp
 metrics: base graph formats media models
-gauge: base graph formats
+gauge: base graph formats passes runtime
 train: base graph formats media text models passes diffusion data metrics plot
 cli/device: base kernels graph formats media text models passes runtime diffusion api
 cli/workbench: base kernels graph formats media text models passes runtime diffusion api data metrics train plot net dsp gauge voice

@@ -21,7 +21,9 @@ using graph::Graph;
 std::set<std::string> names_of_scales(const Graph& graph) {
   std::set<std::string> names;
   for (const graph::Node& node : graph.nodes) {
-    if (std::holds_alternative<graph::QuantLinear>(node.op)) names.insert(graph.value(node.inputs[2]).name);
+    const bool quantised =
+        std::holds_alternative<graph::QuantLinear>(node.op) || std::holds_alternative<graph::QuantConv2d>(node.op);
+    if (quantised) names.insert(graph.value(node.inputs[2]).name);
   }
   return names;
 }

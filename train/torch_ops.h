@@ -48,6 +48,7 @@ at::Tensor evaluate(const graph::AttentionMap& op, const OpArguments& a);
 at::Tensor evaluate(const graph::AttentionApply& op, const OpArguments& a);
 at::Tensor evaluate(const graph::LinearAttention& op, const OpArguments& a);
 at::Tensor evaluate(const graph::QuantLinear& op, const OpArguments& a);
+at::Tensor evaluate(const graph::QuantConv2d& op, const OpArguments& a);
 at::Tensor evaluate(const graph::SinusoidalEmbedding& op, const OpArguments& a);
 
 at::Tensor apply_unary(graph::UnaryKind kind, const at::Tensor& x);

@@ -20,12 +20,12 @@ struct Steps {
   at::Tensor whole, step;  // q - z, and the row's scale
 };
 
-Steps to_steps(const at::Tensor& x, bool asymmetric) {
+Steps to_steps(const at::Tensor& x, bool asymmetric, at::IntArrayRef axes = {-1}) {
   if (!asymmetric) {
-    const at::Tensor step = x.abs().amax({-1}, true).clamp_min(kSmallest) / 127;
+    const at::Tensor step = x.abs().amax(axes, true).clamp_min(kSmallest) / 127;
     return {at::round(x * (1 / step)).clamp(-127, 127), step};
   }
-  const at::Tensor least = x.amin({-1}, true).clamp_max(0), most = x.amax({-1}, true).clamp_min(0);
+  const at::Tensor least = x.amin(axes, true).clamp_max(0), most = x.amax(axes, true).clamp_min(0);
   const at::Tensor step = (most - least).clamp_min(kSmallest) / 255, zero = at::round(-128 - least / step);
   return {at::minimum(at::maximum(at::round(x * (1 / step)), -128 - zero), 127 - zero), step};
 }
@@ -49,6 +49,16 @@ at::Tensor evaluate(const graph::QuantLinear& op, const OpArguments& a) {
   }
   if (a.size() > 3) y = y + a[3].to(at::kFloat);
   return y.to(a.bf16 ? at::kBFloat16 : at::kFloat).reshape(a.type.shape);
+}
+
+at::Tensor evaluate(const graph::QuantConv2d& op, const OpArguments& a) {
+  const Steps steps = to_steps(a[0].to(at::kFloat), op.asymmetric, {1, 2, 3});
+  const std::vector<at::Tensor> whole{steps.whole, a[1].to(at::kFloat)};
+  const OpArguments core{whole, a.type, a.device, false};
+  at::Tensor y = evaluate(graph::Conv2d{op.stride, op.padding, op.dilation, op.groups}, core);
+  y = y * a[2].to(at::kFloat).reshape({-1}) * steps.step;
+  if (a.size() > 3) y = y + a[3].to(at::kFloat);
+  return y.to(a.bf16 ? at::kBFloat16 : at::kFloat);
 }
 
 }  // namespace thimble::train

@@ -25,7 +25,7 @@ namespace {
 
 constexpr int kWarmup = 3, kRuns = 20;
 
-struct Arguments {
+struct BenchArguments {
   RunOptions run;
   api::InspectOptions inspect;
   QuantizeChoice quantize;
@@ -68,11 +68,13 @@ void print_profile(std::vector<api::ProfileRow> rows) {
                r.seconds > 0 ? r.flops / r.seconds / 1e9 : 0, 100 * r.share_of_peak, r.by_memory ? " m" : "");
   }
   fmt::print(
-      "of peak: of the kernel's inner loop in the first cache, or, marked m, of reading memory; both measured now\n");
+      "of peak: of the kernel's inner loop in the first cache, or, marked m, of reading memory; both measured now\n"
+      "roofline: {} of {}, {:.0f} %\n",
+      human_time(api::roofline(rows)), human_time(all), 100 * api::roofline(rows) / std::max(all, 1e-12));
 }
 
 // One part's steps as a table and, if asked, as a picture.
-void show_profile(const Arguments& a, const runtime::DeviceProgram& program, const api::InspectedGraph& g) {
+void show_profile(const BenchArguments& a, const runtime::DeviceProgram& program, const api::InspectedGraph& g) {
   const runtime::DeviceOptions device = a.run.device();
   runtime::Rates rates(device.isa, device.threads > 0 ? device.threads : usable_processors());
   const auto rows = api::profile(program, g.graph, rates);
@@ -90,7 +92,7 @@ void show_profile(const Arguments& a, const runtime::DeviceProgram& program, con
   file.commit();
 }
 
-Result measure(const Arguments& a, const api::InspectedGraph& g, const graph::Weights& weights,
+Result measure(const BenchArguments& a, const api::InspectedGraph& g, const graph::Weights& weights,
                graph::Executor& executor) {
   using Clock = std::chrono::steady_clock;
   const auto seconds = [](Clock::duration d) { return std::chrono::duration<double>(d).count(); };
@@ -127,7 +129,7 @@ Result measure(const Arguments& a, const api::InspectedGraph& g, const graph::We
 }
 
 // What random weights are stored as: by default what the products read.
-DType stored_type(const Arguments& a) {
+DType stored_type(const BenchArguments& a) {
   if (a.stored.empty()) return a.run.chosen_precision() == graph::Precision::bf16 ? DType::bf16 : DType::f32;
   const auto type = dtype_from_string(a.stored);
   if (!type || (*type != DType::f32 && *type != DType::bf16 && *type != DType::f16)) {
@@ -136,7 +138,7 @@ DType stored_type(const Arguments& a) {
   return *type;
 }
 
-void bench(const Arguments& a) {
+void bench(const BenchArguments& a) {
   const int runs = a.runs.value_or(kRuns), warmup = a.warmup.value_or(kWarmup);
   if (runs < 1 || runs > 1'000'000 || warmup < 0 || warmup > 1'000'000) {
     fail(ErrorKind::bad_input, "runs must be 1 or more and warm-up runs 0 or more, up to a million");
@@ -145,6 +147,7 @@ void bench(const Arguments& a) {
     return bench_random_model(a.run.model,
                               {.pixels = a.inspect.size,
                                .stored = stored_type(a),
+                               .quantize = a.quantize.options(),
                                .part = a.part,
                                .warmup = a.warmup.value_or(0),
                                .runs = a.runs.value_or(1)},
@@ -195,7 +198,7 @@ void bench(const Arguments& a) {
 
 void add_bench_command(CLI::App& app) {
   auto* c = app.add_subcommand("bench", "time each part of a model on this machine");
-  auto a = std::make_shared<Arguments>();
+  auto a = std::make_shared<BenchArguments>();
   c->add_option("model", a->run.model,
                 "model file, config (.json) or graph text; without weights random ones are drawn");
   c->add_option("--part", a->part, "only this part: text, prompt, step, decoder, encoder; of models: text, vae ...");
@@ -221,6 +224,7 @@ void add_bench_command(CLI::App& app) {
       "  thimble bench --part step --threads 1 --precision f32 --profile\n"
       "  thimble bench --part step --profile step.svg --explain\n"
       "  thimble bench sd1.5 --random-weights --size 512\n"
+      "  thimble bench flux.1-schnell --random-weights --size 512 --bits 4 --group 64\n"
       "  thimble bench config.json --isa avx2 --runs 100 --json");
   c->callback([a, profile] {
     a->profile = profile->count() > 0;

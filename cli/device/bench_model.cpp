@@ -24,6 +24,7 @@ OrderedJson json_of(const api::PartTiming& t) {
   return {{"part", t.part},
           {"parameters", t.parameters},
           {"rows", t.rows},
+          {"quantized_layers", t.quantized},
           {"flops", t.flops},
           {"draw_seconds", t.draw},
           {"load_seconds", t.load},
@@ -57,8 +58,13 @@ void bench_random_model(const std::string& name, api::ModelBenchOptions options,
   const auto show = [&](const api::PartTiming& t) {
     if (json) return;
     if (!std::exchange(titled, true)) {
-      fmt::print("{} {}x{} on {}, {}, weights stored as {}, random\n", model->title, pixels, pixels, executor->name(),
-                 precision, to_string(options.stored));
+      const auto& q = options.quantize;
+      fmt::print("{} {}x{} on {}, {}, weights stored as {}{}, random\n", model->title, pixels, pixels, executor->name(),
+                 precision,
+                 q ? fmt::format("W{}A{}{}, others ", q->bits, q->activations,
+                                 q->group > 0 ? fmt::format(" /{}", q->group) : "")
+                   : "",
+                 to_string(options.stored));
       fmt::print("{:<12} {:>10} {:>5} {:>9} {:>8} {:>9} {:>9} {:>10} {:>9} {:>10} {:>10}\n", "part", "parameters",
                  "rows", "load s", "GB/s", "once s", "run s", "GFLOP", "GFLOP/s", "planned", "resident");
     }
@@ -77,6 +83,7 @@ void bench_random_model(const std::string& name, api::ModelBenchOptions options,
                                  {"executor", executor->name()},
                                  {"precision", precision},
                                  {"stored", to_string(options.stored)},
+                                 {"bits", options.quantize ? Json(options.quantize->bits) : Json()},
                                  {"parts", parts}}
                          .dump(2));
 }

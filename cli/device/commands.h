@@ -3,6 +3,7 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <string>
 
 namespace thimble::cli {
 
@@ -13,7 +14,9 @@ void add_models_command(CLI::App& app);
 void add_bench_command(CLI::App& app);
 void add_quantize_command(CLI::App& app);
 void add_convert_command(CLI::App& app);
+void add_export_command(CLI::App& app);
 void add_upscale_command(CLI::App& app);
 void add_version_command(CLI::App& app);
+std::string version_text();  // two lines: versions, machine
 
 }  // namespace thimble::cli

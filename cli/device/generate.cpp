@@ -25,7 +25,7 @@ using Clock = std::chrono::steady_clock;
 
 double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-struct Arguments {
+struct GenerateArguments {
   RunOptions run;
   std::string prompt, prompts_file, from;
   OutputOptions output;
@@ -38,8 +38,9 @@ struct Arguments {
 };
 
 // What the pictures remember of how they were made (note.h).
-std::vector<std::string> notes_of(const Arguments& a, const api::Engine& engine, const diffusion::Generated& made,
-                                  const std::vector<diffusion::Request>& requests, const std::string& model_hash) {
+std::vector<std::string> notes_of(const GenerateArguments& a, const api::Engine& engine,
+                                  const diffusion::Generated& made, const std::vector<diffusion::Request>& requests,
+                                  const std::string& model_hash) {
   OrderedJson base{{"program", "Thimble"}};
   const auto put = [&](const char* key, const auto& value) {
     if (value) base[key] = *value;
@@ -61,7 +62,7 @@ std::vector<std::string> notes_of(const Arguments& a, const api::Engine& engine,
   return notes_of_pictures(base, a.output.grid ? a.count : 1, requests);
 }
 
-OrderedJson report(const Arguments& a, const std::vector<std::string>& prompts, api::Engine& engine,
+OrderedJson report(const GenerateArguments& a, const std::vector<std::string>& prompts, api::Engine& engine,
                    const diffusion::Generated& made, double write_seconds, double total_seconds,
                    const std::vector<std::string>& files) {
   const diffusion::Timings& t = made.timings;
@@ -109,7 +110,7 @@ void warn_of_dropped(const api::Engine& engine, const std::vector<diffusion::Req
   }
 }
 
-void generate(CLI::App& command, Arguments& a) {
+void generate(CLI::App& command, GenerateArguments& a) {
   const auto start = Clock::now();
   a.model_named = !a.run.model.empty();
   Json note = Json::object();
@@ -164,7 +165,7 @@ void generate(CLI::App& command, Arguments& a) {
 
 void add_generate_command(CLI::App& app) {
   auto* c = app.add_subcommand("generate", "make a picture from a sentence");
-  auto a = std::make_shared<Arguments>();
+  auto a = std::make_shared<GenerateArguments>();
   c->add_option("prompt", a->prompt, "what the picture should show; (word:1.3) counts more with published models");
   c->add_option("--prompts", a->prompts_file, "file of prompts, one a line; the pictures are numbered")
       ->check(CLI::ExistingFile);

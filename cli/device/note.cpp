@@ -12,7 +12,7 @@ namespace thimble::cli {
 namespace {
 
 // Options that shape the picture. Where it is written and how it is run are the caller's.
-constexpr std::array<std::string_view, 30> kReplayed{"prompt",        "seed",
+constexpr std::array<std::string_view, 33> kReplayed{"prompt",        "seed",
                                                      "steps",         "guidance",
                                                      "sampler",       "guidance-low",
                                                      "guidance-high", "guidance-rescale",
@@ -26,7 +26,9 @@ constexpr std::array<std::string_view, 30> kReplayed{"prompt",        "seed",
                                                      "tokenizer",     "rng",
                                                      "lora",          "embedding",
                                                      "max-memory",    "count",
-                                                     "grid",          "batch"};
+                                                     "grid",          "batch",
+                                                     "bits",          "activations",
+                                                     "group"};
 
 std::string text_of(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
 

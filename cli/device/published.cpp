@@ -44,6 +44,9 @@ OrderedJson report(const PublishedJob& job, const diffusion::PublishedModel& mod
           {"steps", made.steps},
           {"guidance", made.guidance},
           {"components", components},
+          {"bits", job.extras.quantize.bits == 0 ? OrderedJson() : OrderedJson(job.extras.quantize.bits)},
+          {"batch", made.batch},
+          {"passes_apart", made.passes_apart},
           {"decode_tiles", made.decode_tiles},
           {"denoiser_runs", made.calls},
           {"seconds", {{"total", total}}},
@@ -85,6 +88,11 @@ std::vector<std::string> notes_of(const PublishedJob& job, const diffusion::Publ
   put("embedding", e.embeddings);
   put("rng", e.rng);
   put("max-memory", e.max_memory);
+  if (e.quantize.bits != 0) {
+    base["bits"] = e.quantize.bits;
+    base["activations"] = e.quantize.activations;
+    base["group"] = e.quantize.group;
+  }
   put("background", job.output.background);
   if (job.output.transparent) base["transparent"] = true;
   if (job.batch != 1) base["batch"] = job.batch;
@@ -129,6 +137,7 @@ void generate_published(const PublishedJob& job) {
   const OutputPlan output = plan_output(job.output, picture_count(job.prompts.size(), job.count));
   const diffusion::NoiseGenerator generator = generator_of(e.rng);
   const std::size_t max_memory = e.max_memory.empty() ? 0 : parse_bytes(e.max_memory);
+  const auto quantize = e.quantize.options();
   const diffusion::PublishedModelOptions model_choice = model_options(e);
   const diffusion::PreviewFn preview = preview_writer(e);
   const auto model = diffusion::PublishedModel::open(job.run.model, model_choice);
@@ -136,8 +145,17 @@ void generate_published(const PublishedJob& job) {
   check_same_model(job.note, model_hash, job.model_named);
   check_same_file(job.note, "image", e.image);
   check_same_file(job.note, "mask", e.mask);
-  const auto executor = runtime::make_device_executor(job.run.device());
-  diffusion::PublishedPipeline pipeline(model, *executor, {.precision = job.run.chosen_precision()});
+  runtime::DeviceOptions device = job.run.device();
+  const graph::Precision precision = job.run.chosen_precision();
+  const auto plan = [device, precision](const graph::Graph& g) {
+    return runtime::plan_report(g, {.precision = precision}, device).memory;
+  };
+  // The pages of what was packed go back at once: originals and packed copies never stand side by side.
+  device.packed = [&model] {
+    for (const formats::DiffusersPart& part : model.files().parts) part.release_pages();
+  };
+  const auto executor = runtime::make_device_executor(device);
+  diffusion::PublishedPipeline pipeline(model, *executor, {.precision = precision, .quantize = quantize, .plan = plan});
 
   diffusion::PublishedRequest request{.prompt = {}, .negative_prompt = e.negative};
   if (!e.image.empty()) request.image = media::read_image(e.image);

@@ -17,14 +17,16 @@ void add_model_options(CLI::App& c, PublishedExtras& e) {
   c.add_option("--negative", e.negative, "what the picture should not show")->group(kGroup);
   c.add_option("--width", e.width, "pixels (default: the model's, or the picture's aspect at its area)")->group(kGroup);
   c.add_option("--height", e.height, "pixels")->group(kGroup);
-  c.add_option("--lora", e.loras, "FILE[:SCALE], a LoRA to merge into the weights; may be given several times")
+  add_quantize_options(c, e.quantize);
+  for (const char* name : {"--bits", "--activations", "--group"}) c.get_option(name)->group(kGroup);
+  c.add_option("--lora", e.loras, "FILE[:SCALE], a LoRA, merged, or beside the layers with --bits; again for more")
       ->group(kGroup);
   c.add_option("--embedding", e.embeddings, "FILE[=WORD], a textual inversion and its word in prompts")->group(kGroup);
   c.add_option("--variant", e.variant, "of the weight files: fp16")->group(kGroup);
   c.add_option("--tiny-autoencoder", e.tiny_autoencoder, "folder of a tiny autoencoder to decode with")->group(kGroup);
   c.add_option("--tokenizer", e.tokenizers, "NAME=PATH: vocabulary for a single file, which has none")->group(kGroup);
   c.add_option("--rng", e.rng, "thimble, or torch: the noise that PyTorch's CPU generator gives")->group(kGroup);
-  c.add_option("--max-memory", e.max_memory, "6G, 800M ...: decode in tiles, so that no part plans with more")
+  c.add_option("--max-memory", e.max_memory, "6G, 800M ...: no part plans with more; what cannot fit is refused")
       ->group(kGroup);
   c.add_option("--preview", e.preview, "picture (.png) of the first one on the way, written anew after each step")
       ->group(kGroup);
@@ -58,6 +60,7 @@ void refuse_published_options(const PublishedExtras& e) {
                                                 {"--tiny-autoencoder", !e.tiny_autoencoder.empty()},
                                                 {"--tokenizer", !e.tokenizers.empty()},
                                                 {"--rng", !e.rng.empty()},
+                                                {"--bits", e.quantize.bits != 0},
                                                 {"--max-memory", !e.max_memory.empty()},
                                                 {"--preview", !e.preview.empty()},
                                                 {"--preview-autoencoder", !e.preview_autoencoder.empty()}};

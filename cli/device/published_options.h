@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/device/run_options.h"
 #include "diffusion/published/published_pipeline.h"
 
 namespace thimble::cli {
@@ -18,6 +19,7 @@ struct PublishedExtras {
   std::optional<int> width, height;
   std::optional<double> strength, image_guidance;
   int preview_every = 1;
+  QuantizeChoice quantize;
 };
 
 // Those that `generate` and `edit` share, then those of `generate` alone.

@@ -14,7 +14,7 @@
 namespace thimble::cli {
 namespace {
 
-struct Arguments {
+struct QuantizeArguments {
   RunOptions run;
   api::QuantizeModelOptions options;
   std::vector<std::string> prompts;
@@ -48,7 +48,7 @@ void print(const api::QuantizeReport& r, const std::string& output) {
   fmt::print("{}\n", output);
 }
 
-void quantize(Arguments a) {
+void quantize(QuantizeArguments a) {
   a.options.engine = a.run.engine();
   if (!a.prompts.empty()) a.options.prompts = a.prompts;
   ProgressBar bar("drawing");
@@ -66,7 +66,7 @@ void quantize(Arguments a) {
 
 void add_quantize_command(CLI::App& app) {
   auto* c = app.add_subcommand("quantize", "write a model with weights of 8 or 4 bits, and judge it");
-  auto a = std::make_shared<Arguments>();
+  auto a = std::make_shared<QuantizeArguments>();
   auto& o = a->options;
   c->add_option("model", a->run.model, "Thimble model file (default: as for generate)");
   c->add_option("-o,--output", o.output, "the file to write")->required();

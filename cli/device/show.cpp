@@ -16,7 +16,7 @@
 namespace thimble::cli {
 namespace {
 
-struct Arguments {
+struct ShowArguments {
   RunOptions run;
   api::InspectOptions inspect;
   QuantizeChoice quantize;
@@ -163,7 +163,7 @@ void print_json(const api::Inspected& file, const std::vector<Row>& rows, bool n
   fmt::print("{}\n", out.dump(2));
 }
 
-void show(const Arguments& a) {
+void show(const ShowArguments& a) {
   std::optional<api::Inspected> published;
   if (!std::filesystem::exists(a.run.model)) published = api::inspect_published(a.run.model, a.inspect);
   const api::Inspected file = published ? *std::move(published) : api::inspect(api::find_model(a.run.model), a.inspect);
@@ -192,7 +192,7 @@ void show(const Arguments& a) {
 
 void add_show_command(CLI::App& app) {
   auto* c = app.add_subcommand("show", "what a model is, costs and needs: parameters, FLOPs, bytes");
-  auto a = std::make_shared<Arguments>();
+  auto a = std::make_shared<ShowArguments>();
   c->add_option(
       "model", a->run.model,
       "model file, config (.json), graph text, or a published model by name, see `thimble models` (default: as "

@@ -1,6 +1,9 @@
 // thimble version: what this program is and what it runs on.
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
+
 #include <cstdio>
+#include <string>
 
 #include "api/thimble.h"
 #include "base/cpu.h"
@@ -10,15 +13,17 @@
 
 namespace thimble::cli {
 
+std::string version_text() {
+  std::string isas;
+  for (const Isa isa : usable_isas()) isas += " " + std::string(to_string(isa));
+  return fmt::format("thimble {}, C interface {}, model format {}\n{}, {} processors, instruction sets:{}",
+                     thimble_version(), thimble_api_version(), formats::kModelFormatVersion, cpu().model,
+                     usable_processors(), isas);
+}
+
 void add_version_command(CLI::App& app) {
   auto* command = app.add_subcommand("version", "version, model format, and this machine's instruction sets");
-  command->callback([] {
-    std::string isas;
-    for (const Isa isa : usable_isas()) isas += " " + std::string(to_string(isa));
-    std::printf("thimble %s, C interface %d, model format %d\n", thimble_version(), thimble_api_version(),
-                formats::kModelFormatVersion);
-    std::printf("%s, %d processors, instruction sets:%s\n", cpu().model.c_str(), usable_processors(), isas.c_str());
-  });
+  command->callback([] { std::printf("%s\n", version_text().c_str()); });
 }
 
 }  // namespace thimble::cli

@@ -7,7 +7,9 @@
 #include "base/file.h"
 #include "base/progress.h"
 #include "cli/workbench/commands.h"
+#include "cli/workbench/gauge_bench.h"
 #include "cli/workbench/gauge_models.h"
+#include "cli/workbench/gauge_report.h"
 #include "gauge/scan/scan.h"
 
 namespace thimble::cli {
@@ -122,6 +124,8 @@ void add_gauge_command(CLI::App& app) {
   scan->callback([command] { run_scan(*command); });
   add_gauge_analyze(*gauge);
   add_gauge_check(*gauge);
+  add_gauge_report(*gauge);
+  add_gauge_bench(*gauge);
 }
 
 }  // namespace thimble::cli

@@ -12,9 +12,9 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "gauge/analysis/analysis.h"
+#include "gauge/analysis/collect.h"
 #include "gauge/analysis/json.h"
 #include "gauge/check/check.h"
-#include "gauge/scan/extract.h"
 #include "graph/reference.h"
 #include "runtime/device.h"
 
@@ -74,70 +74,15 @@ struct AnalyzeCommand {
   bool layers = false;
 };
 
-bool is_model_file(const std::string& path) {
-  const std::string suffix = std::filesystem::path(path).extension().string();
-  return suffix == ".tflite" || suffix == ".onnx";
-}
+using gauge::Collection;
 
-struct Analyzed {
-  std::vector<gauge::Analysis> models;
-  std::vector<std::pair<std::string, std::string>> failures;  // path, reason
-  std::vector<std::pair<std::string, std::string>> others;    // path, format: not read whole
-};
-
-// `read` gives the model; what is wrong with it becomes a failure.
-template <class F>
-void analyze_into(Analyzed& out, const std::string& path, gauge::Bytes bytes, const gauge::ImportOptions& options,
-                  const F& read) {
-  try {
-    out.models.push_back(gauge::analyze(read(), path, bytes, options));
-  } catch (const Error& e) {
-    out.failures.emplace_back(path, e.what());
-  }
-}
-
-std::vector<std::string> expanded(const std::vector<std::string>& paths) {
-  std::vector<std::string> out;
-  for (const std::string& path : paths) {
-    if (gauge::is_database(path)) {
-      const auto packages = gauge::packages_of(path);
-      out.insert(out.end(), packages.begin(), packages.end());
-    } else if (std::filesystem::is_directory(path)) {
-      for (const auto& entry : std::filesystem::recursive_directory_iterator(path)) {
-        if (entry.is_regular_file() && is_model_file(entry.path().string())) out.push_back(entry.path().string());
-      }
-    } else {
-      if (!std::filesystem::exists(path)) fail(ErrorKind::bad_input, "{}: no such file", path);
-      out.push_back(path);
-    }
-  }
-  std::ranges::sort(out);
-  out.erase(std::unique(out.begin(), out.end()), out.end());
-  return out;
-}
-
-Analyzed analyze_all(const std::vector<std::string>& paths, const gauge::ImportOptions& options) {
-  Analyzed out;
+Collection analyze_all(const std::vector<std::string>& paths, const gauge::ImportOptions& options) {
+  Collection out;
   ProgressBar bar("analyze");
   for (std::size_t i = 0; i < paths.size(); ++i) {
     interrupt_token().throw_if_cancelled();
     bar.update(static_cast<std::int64_t>(i), static_cast<std::int64_t>(paths.size()), paths[i]);
-    if (is_model_file(paths[i])) {
-      const auto file = MappedFile::open(paths[i]);
-      analyze_into(out, paths[i], file->bytes(), options,
-                   [&] { return gauge::read_model(file->bytes(), paths[i], file); });
-      continue;
-    }
-    gauge::for_each_model(paths[i], {}, interrupt_token(), [&](const gauge::ModelRecord& m, gauge::Bytes bytes) {
-      const std::string path =
-          m.path == std::filesystem::path(paths[i]).filename() ? paths[i] : paths[i] + "!/" + m.path;
-      if (m.format != "tflite" && m.format != "onnx") {
-        out.others.emplace_back(path, m.format);
-        return;
-      }
-      analyze_into(out, path, bytes, options,
-                   [&] { return m.format == "tflite" ? gauge::read_tflite(bytes) : gauge::read_onnx(bytes); });
-    });
+    gauge::collect_models(out, paths[i], options, interrupt_token());
   }
   return out;
 }
@@ -209,17 +154,17 @@ void print_model(const gauge::Analysis& a, bool layers) {
   }
 }
 
-void print_table(const Analyzed& all) {
-  fmt::print("{:<40}{:>10}{:>12}{:>16}  {:<16}{:<18}{}\n", "model", "size", "parameters", "MACs", "quantisation",
-             "task", "import");
+void print_table(const Collection& all) {
+  fmt::print("{:<40}{:<12}{:>10}{:>12}{:>16}  {:<16}{:<18}{}\n", "model", "format", "size", "parameters", "MACs",
+             "quantisation", "task", "import");
   for (const gauge::Analysis& a : all.models) {
-    fmt::print("{:<40}{:>10}{:>12}{:>16}  {:<16}{:<18}{}\n", short_name(a.path),
+    fmt::print("{:<40}{:<12}{:>10}{:>12}{:>16}  {:<16}{:<18}{}\n", short_name(a.path), a.format,
                human_bytes(static_cast<double>(a.bytes)), a.parameters, static_cast<std::int64_t>(a.total.macs),
                a.quantisation, a.task.what, a.imported ? "whole" : a.import_note);
   }
 }
 
-void print_sharing(const Analyzed& all, const std::vector<gauge::Sharing>& pairs) {
+void print_sharing(const Collection& all, const std::vector<gauge::Sharing>& pairs) {
   bool first = true;
   for (const gauge::Sharing& s : pairs) {
     if (s.verdict() == "shares constants") continue;
@@ -233,7 +178,7 @@ void print_sharing(const Analyzed& all, const std::vector<gauge::Sharing>& pairs
 }
 
 void run_analyze(const AnalyzeCommand& command) {
-  const Analyzed all = analyze_all(expanded(command.common.paths), command.common.options());
+  const Collection all = analyze_all(gauge::files_to_analyze(command.common.paths), command.common.options());
   if (all.models.empty() && all.failures.empty() && all.others.empty()) {
     fail(ErrorKind::bad_input, "no model was found in what was named");
   }
@@ -244,9 +189,9 @@ void run_analyze(const AnalyzeCommand& command) {
     for (const gauge::Analysis& a : all.models) out["models"].push_back(gauge::to_json(a));
     out["sharing"] = gauge::to_json(pairs, all.models);
     out["failures"] = OrderedJson::array();
-    for (const auto& [path, reason] : all.failures) out["failures"].push_back({{"path", path}, {"reason", reason}});
+    for (const auto& f : all.failures) out["failures"].push_back({{"path", f.path}, {"reason", f.reason}});
     out["others"] = OrderedJson::array();
-    for (const auto& [path, format] : all.others) out["others"].push_back({{"path", path}, {"format", format}});
+    for (const auto& o : all.others) out["others"].push_back({{"path", o.path}, {"format", o.format}});
     fmt::print("{}\n", out.dump(-1, ' ', false, OrderedJson::error_handler_t::replace));
     return;
   }
@@ -259,8 +204,8 @@ void run_analyze(const AnalyzeCommand& command) {
     }
   }
   print_sharing(all, pairs);
-  for (const auto& [path, reason] : all.failures) fmt::print("{}: {}\n", path, reason);
-  for (const auto& [path, format] : all.others) fmt::print("{}: {}, known by 'gauge scan' alone\n", path, format);
+  for (const auto& f : all.failures) fmt::print("{}: {}\n", f.path, f.reason);
+  for (const auto& o : all.others) fmt::print("{}: {}, known by 'gauge scan' alone\n", o.path, o.format);
 }
 
 struct CheckCommand {
@@ -268,7 +213,7 @@ struct CheckCommand {
   std::string reference;
   double tolerance = 1e-3;
   int threads = 0;
-  bool judge = false;
+  bool judge = false, explain = false;
 };
 
 OrderedJson check_json(const gauge::CheckResult& r) {
@@ -290,8 +235,24 @@ OrderedJson check_json(const gauge::CheckResult& r) {
                               {"elements", o.elements},
                               {"apart", o.apart}});
   }
+  out["from_exact"] = OrderedJson();
+  if (r.ours_from_exact) out["from_exact"] = {{"ours", *r.ours_from_exact}, {"theirs", *r.theirs_from_exact}};
   out["compile_seconds"] = r.compile_seconds;
   out["run_seconds"] = r.run_seconds;
+  return out;
+}
+
+// Of folders, the models that have outputs to compare with.
+std::vector<std::string> model_files(const std::vector<std::string>& paths) {
+  std::vector<std::string> out;
+  for (const std::string& path : gauge::files_to_analyze(paths)) {
+    const std::string suffix = std::filesystem::path(path).extension().string();
+    if (!std::filesystem::is_directory(path) &&
+        (suffix == ".tflite" || suffix == ".onnx" || suffix == ".param" || suffix == ".caffemodel" ||
+         suffix == ".mnn" || suffix == ".json" || std::ranges::find(paths, path) != paths.end())) {
+      out.push_back(path);
+    }
+  }
   return out;
 }
 
@@ -299,14 +260,16 @@ void run_check(const CheckCommand& command) {
   const gauge::ImportOptions options = command.common.options();
   const auto executor =
       command.judge ? graph::make_reference_executor() : runtime::make_device_executor({.threads = command.threads});
+  const auto exact = command.explain ? graph::make_reference_executor() : nullptr;
   std::vector<gauge::CheckResult> results;
   {
     ProgressBar bar("check");
-    const std::vector<std::string> paths = expanded(command.common.paths);
+    const std::vector<std::string> paths = model_files(command.common.paths);
     for (const std::string& path : paths) {
       interrupt_token().throw_if_cancelled();
       bar.update(std::ssize(results), std::ssize(paths), path);
-      results.push_back(gauge::check_model(path, command.reference, *executor, options));
+      results.push_back(
+          gauge::check_model(path, command.reference, *executor, options, exact.get(), command.tolerance));
     }
   }
   if (command.common.json) {
@@ -338,6 +301,10 @@ void run_check(const CheckCommand& command) {
                has ? fmt::format("{:.2e}", r.worst()) : "-", r.ran ? human_time(r.run_seconds) : "-",
                has ? (good ? r.runtime : fmt::format("{} of {} numbers differ from {}", apart, elements, r.runtime))
                    : r.reason);
+    if (r.ours_from_exact) {
+      fmt::print("{:<44}from exact arithmetic: ours {:.2e}, {} {:.2e}\n", "", *r.ours_from_exact, r.runtime,
+                 *r.theirs_from_exact);
+    }
   }
   fmt::print("{} models: {} parsed, {} imported, {} ran, {} compared, {} within {}\n", results.size(), parsed, imported,
              ran, compared, equal, command.tolerance);
@@ -349,7 +316,7 @@ void add_gauge_analyze(CLI::App& gauge) {
   CLI::App* app = gauge.add_subcommand(
       "analyze", "what models consist of: operators, cost, parameters, quantisation, task, what they share");
   auto command = std::make_shared<AnalyzeCommand>();
-  command->common.add_to(*app, "TFLite and ONNX models, packages, folders of models, or databases of 'gauge scan'");
+  command->common.add_to(*app, "models, packages, folders of either, or databases of 'gauge scan'");
   app->add_flag("--layers", command->layers, "every layer with its cost");
   app->footer("Example: thimble gauge analyze pose_landmark_lite.tflite --layers");
   app->callback([command] { run_analyze(*command); });
@@ -358,7 +325,7 @@ void add_gauge_analyze(CLI::App& gauge) {
 void add_gauge_check(CLI::App& gauge) {
   CLI::App* app = gauge.add_subcommand("check", "run models here and compare with what their own runtime gave");
   auto command = std::make_shared<CheckCommand>();
-  command->common.add_to(*app, "TFLite and ONNX models, or folders of them");
+  command->common.add_to(*app, "models, or folders of them");
   app->add_option(
          "--reference", command->reference,
          "folder of inputs and outputs made by tools/goldens/gauge_outputs.py; without it models only run, on zeros")
@@ -370,7 +337,9 @@ void add_gauge_check(CLI::App& gauge) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   app->add_flag("--judge", command->judge, "the slow reference interpreter instead of the runtime");
-  app->footer("Example: thimble gauge check models/ --reference outputs/");
+  app->add_flag("--explain", command->explain,
+                "of results that are apart, how far either side is from exact arithmetic");
+  app->footer("Example: thimble gauge check models/ --reference outputs/ --explain");
   app->callback([command] { run_check(*command); });
 }
 

@@ -1,10 +1,12 @@
 #include "data/emoji/report.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
 #include "base/file.h"
 #include "data/emoji/edits.h"
+#include "data/emoji/tasks.h"
 
 namespace thimble::data {
 namespace {
@@ -40,6 +42,36 @@ OrderedJson edit_counts(const std::vector<Entry>& entries, const EditSet& edits)
     table[std::string(to_string(family))] = std::move(row);
   }
   return table;
+}
+
+// Tasks that any picture gives. Masks and grounds come from a seed, so their number has no end: pictures are counted,
+// and what share of the square the first masks cover.
+OrderedJson made_tasks(const std::vector<Entry>& entries) {
+  constexpr std::uint64_t kMasks = 256;
+  constexpr int kMaskSide = 64;
+  OrderedJson by_split;
+  for (int s = 0; s < kSplits; ++s) {
+    const auto split = static_cast<Split>(s);
+    by_split[std::string(to_string(split))] =
+        std::count_if(entries.begin(), entries.end(), [split](const Entry& e) { return e.split == split; });
+  }
+  double least = 1, most = 0, sum = 0;
+  for (std::uint64_t i = 0; i < kMasks; ++i) {
+    const media::Image mask = inpainting_mask(0, i, kMaskSide);
+    const auto covered = std::count(mask.pixels.begin(), mask.pixels.end(), 255);
+    const double share = static_cast<double>(covered) / (kMaskSide * kMaskSide);
+    least = std::min(least, share), most = std::max(most, share), sum += share;
+  }
+  OrderedJson factors = OrderedJson::array();
+  for (int factor = 2; factor <= 8; factor *= 2) {
+    factors.push_back({{"factor", factor}, {"from", kPictureSide / factor}, {"to", kPictureSide}});
+  }
+  return {{"inpainting",
+           {{"by_split", by_split},
+            {"mask_share", {{"least", least}, {"mean", sum / kMasks}, {"most", most}, {"masks", kMasks}}}}},
+          {"super_resolution", {{"by_split", by_split}, {"sizes", factors}}},
+          {"background", {{"by_split", by_split}, {"wordings", kMadeWordings}}},
+          {"composite", {{"by_split", by_split}, {"wordings", kMadeWordings}}}};
 }
 
 OrderedJson held_combinations(const std::vector<Entry>& entries) {
@@ -114,6 +146,7 @@ void write_reports(const std::filesystem::path& out_dir, const std::vector<Entry
   report["by_style_and_split"] = by_style_and_split(entries);
   report["by_group"] = groups;
   report["edit_pairs"] = edit_counts(entries, edits);
+  report["made_tasks"] = made_tasks(entries);
   report["held_out_combinations"] = held_combinations(entries);
   write_file(out_dir / "manifest.jsonl", manifest);
   write_file(out_dir / "ATTRIBUTION.txt", attribution_text(openmoji));

@@ -124,9 +124,11 @@ void Adapters::add_embedding(const formats::DiffusersModel& model, const Embeddi
   }
 }
 
-graph::Weights Adapters::applied(std::string_view part, graph::Weights stored) const {
+graph::Weights Adapters::applied(std::string_view part, graph::Weights stored,
+                                 const std::set<std::string>& apart) const {
   if (const auto it = loras_.find(part); it != loras_.end()) {
     for (const auto& [parameter, updates] : it->second) {
+      if (apart.contains(parameter)) continue;
       const graph::Tensor& before = stored.at(parameter);
       graph::Tensor sum(graph::TensorType{DType::f32, before.shape()});
       const auto values = sum.mutable_as<float>();
@@ -140,6 +142,16 @@ graph::Weights Adapters::applied(std::string_view part, graph::Weights stored) c
     stored.set(table, with_rows(stored.at(table), it->second.rows));
   }
   return stored;
+}
+
+std::vector<passes::LowRank> Adapters::changes(std::string_view part, const std::string& parameter) const {
+  std::vector<passes::LowRank> all;
+  const auto of_part = loras_.find(part);
+  if (of_part == loras_.end()) return all;
+  const auto it = of_part->second.find(parameter);
+  if (it == of_part->second.end()) return all;
+  for (const Scaled& s : it->second) all.push_back({s.update.down, s.update.up, s.scale * s.update.factor});
+  return all;
 }
 
 Json Adapters::config(const formats::DiffusersPart& part) const {

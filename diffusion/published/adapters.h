@@ -1,10 +1,12 @@
-// What users add to a published model: LoRA files with scales, merged into the weights as a part is read, and textual
-// inversions, words with vectors of their own. Not here: reading the files (formats/diffusers), an unmerged branch for
-// quantised weights (passes/lora_branch.h).
+// What users add to a published model: LoRA files with scales, merged into the weights as a part is read or given apart
+// for branches beside quantised layers, and textual inversions, words with vectors of their own. Not here: reading the
+// files (formats/diffusers), the branches (passes/lora_branch.h).
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +14,7 @@
 #include "formats/diffusers/embedding_file.h"
 #include "formats/diffusers/lora.h"
 #include "formats/diffusers/model_dir.h"
+#include "passes/lora_branch.h"
 
 namespace thimble::diffusion {
 
@@ -40,9 +43,11 @@ class Adapters {
   Adapters(const formats::DiffusersModel& model, std::string_view denoiser, const std::vector<LoraChoice>& loras,
            const std::vector<EmbeddingChoice>& embeddings);
 
-  // The part's weights with everything added. Merged matrices are f32, so that they are
-  // rounded once, when they are packed.
-  graph::Weights applied(std::string_view part, graph::Weights stored) const;
+  // The part's weights with everything added but the changes of parameters in `apart`. Merged matrices are f32, so that
+  // they are rounded once, when they are packed.
+  graph::Weights applied(std::string_view part, graph::Weights stored, const std::set<std::string>& apart = {}) const;
+  // What LoRA files do to one parameter, for a branch beside it. Empty: nothing.
+  std::vector<passes::LowRank> changes(std::string_view part, const std::string& parameter) const;
   // The part's config, its vocabulary grown by the added words.
   Json config(const formats::DiffusersPart& part) const;
   const std::vector<AddedWord>& words(std::string_view part) const;

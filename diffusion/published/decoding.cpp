@@ -7,27 +7,15 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "diffusion/picture.h"
-#include "diffusion/published/network.h"
 #include "diffusion/published/stopwatch.h"
-#include "models/classes.h"
 
 namespace thimble::diffusion {
 namespace {
 
 using graph::Tensor;
 
-constexpr int kLeastTile = 8;  // cells
-
-struct TileSize {
-  int height = 0, width = 0;  // cells
-  bool operator==(const TileSize&) const = default;
-};
-
 std::unique_ptr<Network> open_decoder(StageContext& stage, const formats::DiffusersPart& part, int height, int width) {
-  return std::make_unique<Network>(
-      stage.model.weights_of(part),
-      models::build_network(part.class_name, models::Role::decoder, part.config, {.height = height, .width = width}),
-      stage.executor, stage.precision);
+  return open_network(stage, part, models::Role::decoder, {.height = height, .width = width});
 }
 
 // The next tile to try: what memory says at a cost in proportion to the cells, and smaller than the last.
@@ -45,7 +33,7 @@ TileSize smaller_tile(TileSize tile, const graph::MemoryReport& memory, std::siz
 class TiledDecoder {
  public:
   TiledDecoder(StageContext& stage, const PublishedSettings& s)
-      : stage_(stage), s_(s), tile_{s.latent.height, s.latent.width} {
+      : stage_(stage), s_(s), tile_(s.tile.height > 0 ? s.tile : TileSize{s.latent.height, s.latent.width}) {
     const formats::DiffusersPart& part = stage.model.part(stage.model.facts().autoencoder);
     network_ = open_decoder(stage, part, tile_.height, tile_.width);
     while (stage.max_memory > 0 && network_->memory().peak_bytes() > stage.max_memory) {
@@ -182,6 +170,20 @@ std::vector<double> fit_colours(StageContext& stage, int channels) {
 }
 
 }  // namespace
+
+TileSize fit_tile(const PublishedModel& model, const PublishedPipelineOptions& options, const PublishedSettings& s,
+                  std::size_t limit) {
+  const formats::DiffusersPart& part = model.part(model.facts().autoencoder);
+  TileSize tile{s.latent.height, s.latent.width};
+  while (true) {
+    const auto memory =
+        plan_network(model, options, part, models::Role::decoder, {.height = tile.height, .width = tile.width});
+    if (!memory || memory->peak_bytes() <= limit) return tile;
+    const TileSize next = smaller_tile(tile, *memory, limit);
+    if (next == tile) return {};
+    tile = next;
+  }
+}
 
 std::vector<int> tile_starts(int length, int tile, int overlap) {
   std::vector<int> starts{0};

@@ -16,6 +16,13 @@ namespace thimble::diffusion {
 std::vector<media::Image> decode_latents(StageContext& stage, const PublishedSettings& settings,
                                          std::span<const std::vector<float>> latents);
 
+constexpr int kLeastTile = 8;  // cells a side
+
+// The largest tile that decodes below a limit, as the pipeline's planner says: the whole where that fits. {}: not even
+// the smallest does.
+TileSize fit_tile(const PublishedModel& model, const PublishedPipelineOptions& options,
+                  const PublishedSettings& settings, std::size_t limit);
+
 // Places along one side of `length` cells where tiles of `tile` cells begin: at least `overlap` cells in common, the
 // last one ends with the side. 1 <= overlap < tile <= length, or {0} when the tile covers all.
 std::vector<int> tile_starts(int length, int tile, int overlap);

@@ -3,14 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
-#include <optional>
 
 #include "base/error.h"
 #include "diffusion/guidance.h"
-#include "diffusion/published/network.h"
 #include "diffusion/published/stopwatch.h"
 #include "diffusion/published/trig_flow.h"
-#include "models/classes.h"
 #include "models/flux.h"
 
 namespace thimble::diffusion {
@@ -41,16 +38,11 @@ class GuidedDenoiser {
         s_(settings),
         facts_(stage.model.facts()),
         n_(pictures),
-        rows_(pictures * static_cast<std::size_t>(settings.passes)) {
+        rows_(pictures * static_cast<std::size_t>(settings.passes)),
+        run_rows_(settings.passes_apart ? pictures : rows_) {
     Stopwatch watch;
     const formats::DiffusersPart& part = stage.model.part(facts_.denoiser);
-    const models::BuildSize size{.batch = static_cast<int>(rows_),
-                                 .height = s_.latent.height,
-                                 .width = s_.latent.width,
-                                 .tokens = facts_.text.tokens()};
-    network_.emplace(stage.model.weights_of(part),
-                     models::build_network(part.class_name, models::Role::denoiser, part.config, size), stage.executor,
-                     stage.precision, steady_inputs());
+    network_ = open_network(stage, part, models::Role::denoiser, denoiser_size(stage.model, s_, n_), steady_inputs());
     report_ = {
         .part = part.name, .load = watch.lap(), .memory = network_->memory(), .stored_bytes = network_->stored_bytes()};
     warn_above_limit(stage, report_);
@@ -62,13 +54,45 @@ class GuidedDenoiser {
   void begin(std::span<const PictureStart> starts, std::span<const PictureText> texts) {
     Stopwatch watch;
     starts_ = starts;
-    const auto rows = static_cast<std::int64_t>(rows_);
+    fixed_.clear();
+    for (std::size_t first = 0; first < rows_; first += run_rows_) {
+      fix(texts, first);
+      fixed_.push_back(network_->fixed());
+    }
+    report_.run += watch.lap();
+  }
+
+  // The guided output (h, w, c) of each picture, for latents that the sampler has scaled.
+  const std::vector<std::vector<float>>& operator()(std::span<const std::vector<float>> latents, double time) {
+    Stopwatch watch;
+    for (std::size_t first = 0; first < rows_; first += run_rows_) {
+      network_->restore(fixed_[first / run_rows_]);
+      Tensor input = joined(latents, first);
+      if (facts_.packed) input = models::pack_latent(input);
+      const auto rows = static_cast<std::int64_t>(run_rows_);
+      const NamedTensors& out =
+          network_->run({{facts_.latent_input, input},
+                         {"timestep", Tensor::filled({rows}, static_cast<float>(time * facts_.time_factor))}},
+                        stage_.cancel);
+      Tensor made = out.at("sample");
+      if (facts_.packed) made = models::unpack_latent(made, s_.latent.height, s_.latent.width);
+      take(made, first);
+    }
+    guide_all();
+    report_.run += watch.lap();
+    return outputs_;
+  }
+
+ private:
+  // The steady inputs of run_rows_ rows from `first` on.
+  void fix(std::span<const PictureText> texts, std::size_t first) {
+    const auto rows = static_cast<std::int64_t>(run_rows_);
     const TextPlan& plan = facts_.text;
     NamedTensors values;
-    values["encoder_hidden_states"] = by_row(texts, {rows, plan.tokens(), plan.width()}, &TextStates::states);
-    values["encoder_attention_mask"] = by_row(texts, {rows, 1, 1, plan.tokens()}, &TextStates::mask);
+    values["encoder_hidden_states"] = by_row(texts, first, {rows, plan.tokens(), plan.width()}, &TextStates::states);
+    values["encoder_attention_mask"] = by_row(texts, first, {rows, 1, 1, plan.tokens()}, &TextStates::mask);
     if (plan.pooled_width() > 0) {
-      const Tensor pooled = by_row(texts, {rows, plan.pooled_width()}, &TextStates::pooled);
+      const Tensor pooled = by_row(texts, first, {rows, plan.pooled_width()}, &TextStates::pooled);
       values["pooled_projections"] = values["text_embeds"] = pooled;
     }
     const auto height = static_cast<float>(s_.height), width = static_cast<float>(s_.width);
@@ -80,63 +104,46 @@ class GuidedDenoiser {
       values["timestep_cond"] = same_in_rows(weight_embedding(s_.guidance, facts_.guidance_width));
     }
     network_->fix(values, stage_.cancel);
-    report_.run += watch.lap();
   }
 
-  // The guided output (h, w, c) of each picture, for latents that the sampler has scaled.
-  const std::vector<std::vector<float>>& operator()(std::span<const std::vector<float>> latents, double time) {
-    Stopwatch watch;
-    const auto rows = static_cast<std::int64_t>(rows_);
-    Tensor input = joined(latents);
-    if (facts_.packed) input = models::pack_latent(input);
-    const NamedTensors& out =
-        network_->run({{facts_.latent_input, input},
-                       {"timestep", Tensor::filled({rows}, static_cast<float>(time * facts_.time_factor))}},
-                      stage_.cancel);
-    Tensor made = out.at("sample");
-    if (facts_.packed) made = models::unpack_latent(made, s_.latent.height, s_.latent.width);
-    guide_all(made);
-    report_.run += watch.lap();
-    return outputs_;
-  }
-
- private:
   // Rows of `of`, from the texts that each pass reads.
-  Tensor by_row(std::span<const PictureText> texts, const Shape& shape, std::vector<float> TextStates::*of) const {
+  Tensor by_row(std::span<const PictureText> texts, std::size_t first, const Shape& shape,
+                std::vector<float> TextStates::*of) const {
     Tensor made({DType::f32, shape});
     auto to = made.mutable_as<float>();
-    for (std::size_t r = 0; r < rows_; ++r) {
-      const PictureText& text = texts[r % n_];
-      const std::vector<float>& from = (r < n_ ? text.prompt : text.negative)->*of;
-      check(from.size() * rows_ == made.as<float>().size(), "a text of the plan's size");
-      std::ranges::copy(from, to.subspan(r * from.size()).begin());
+    for (std::size_t i = 0; i < run_rows_; ++i) {
+      const PictureText& text = texts[(first + i) % n_];
+      const std::vector<float>& from = (first + i < n_ ? text.prompt : text.negative)->*of;
+      check(from.size() * run_rows_ == made.as<float>().size(), "a text of the plan's size");
+      std::ranges::copy(from, to.subspan(i * from.size()).begin());
     }
     return made;
   }
 
   Tensor same_in_rows(const std::vector<float>& row) const {
-    Tensor made({DType::f32, {static_cast<std::int64_t>(rows_), static_cast<std::int64_t>(row.size())}});
-    for (std::size_t r = 0; r < rows_; ++r) {
+    Tensor made({DType::f32, {static_cast<std::int64_t>(run_rows_), static_cast<std::int64_t>(row.size())}});
+    for (std::size_t r = 0; r < run_rows_; ++r) {
       std::ranges::copy(row, made.mutable_as<float>().subspan(r * row.size()).begin());
     }
     return made;
   }
 
   // Latents and, beside them, what the picture adds.
-  Tensor joined(std::span<const std::vector<float>> latents) const {
+  Tensor joined(std::span<const std::vector<float>> latents, std::size_t first) const {
     const auto own = static_cast<std::size_t>(s_.latent.channels);
     const auto more = static_cast<std::size_t>(starts_.front().condition_channels), all = own + more;
     Tensor made(
         {DType::f32,
-         {static_cast<std::int64_t>(rows_), s_.latent.height, s_.latent.width, static_cast<std::int64_t>(all)}});
+         {static_cast<std::int64_t>(run_rows_), s_.latent.height, s_.latent.width, static_cast<std::int64_t>(all)}});
     const auto to = made.mutable_as<float>();
     const std::size_t cells = s_.latent.cells();
-    for (std::size_t r = 0; r < rows_; ++r) {
+    for (std::size_t row = 0; row < run_rows_; ++row) {
+      const std::size_t r = first + row;
       const bool blind = s_.passes == 3 && r >= 2 * n_;
       const std::vector<float>& latent = latents[r % n_];
       const std::vector<float>& condition = starts_[r % n_].condition;
       for (std::size_t i = 0; i < cells; ++i) {
-        const auto cell = to.subspan((r * cells + i) * all, all);
+        const auto cell = to.subspan((row * cells + i) * all, all);
         std::copy_n(latent.begin() + static_cast<std::ptrdiff_t>(i * own), own, cell.begin());
         if (more > 0 && !blind) {
           std::copy_n(condition.begin() + static_cast<std::ptrdiff_t>(i * more), more,
@@ -147,7 +154,8 @@ class GuidedDenoiser {
     return made;
   }
 
-  void guide_all(const Tensor& made) {
+  // Keeps the network's output for each row of one run, without the variance.
+  void take(const Tensor& made, std::size_t first) {
     const auto own = static_cast<std::size_t>(s_.latent.channels);
     const auto channels = static_cast<std::size_t>(made.shape().back());
     // Twice as many: the second half is a variance that samplers do not use.
@@ -156,25 +164,31 @@ class GuidedDenoiser {
     }
     const auto values = made.as<float>();
     const std::size_t cells = s_.latent.cells();
-    const auto row = [&](std::size_t r, std::vector<float>& to) {
+    by_row_.resize(rows_);
+    for (std::size_t row = 0; row < run_rows_; ++row) {
+      std::vector<float>& to = by_row_[first + row];
       to.resize(cells * own);
       for (std::size_t i = 0; i < cells; ++i) {
-        std::ranges::copy(values.subspan((r * cells + i) * channels, own),
+        std::ranges::copy(values.subspan((row * cells + i) * channels, own),
                           to.begin() + static_cast<std::ptrdiff_t>(i * own));
       }
-    };
+    }
+  }
+
+  void guide_all() {
     outputs_.resize(n_);
     for (std::size_t p = 0; p < n_; ++p) {
-      row(p, outputs_[p]);
+      std::vector<float>& guided = outputs_[p];
+      guided.swap(by_row_[p]);
       if (s_.passes == 1) continue;
-      row(n_ + p, second_);
-      guide({.scale = s_.guidance}, outputs_[p], second_);
+      const std::vector<float>& second = by_row_[n_ + p];
+      guide({.scale = s_.guidance}, guided, second);
       if (s_.passes == 2) continue;
       // without + image guidance * (picture - without) + guidance * (both - picture)
-      row(2 * n_ + p, third_);
+      const std::vector<float>& third = by_row_[2 * n_ + p];
       const double more = s_.image_guidance - 1;
-      for (std::size_t i = 0; i < second_.size(); ++i) {
-        outputs_[p][i] = static_cast<float>(outputs_[p][i] + more * (double{second_[i]} - third_[i]));
+      for (std::size_t i = 0; i < second.size(); ++i) {
+        guided[i] = static_cast<float>(guided[i] + more * (double{second[i]} - third[i]));
       }
     }
   }
@@ -182,12 +196,12 @@ class GuidedDenoiser {
   StageContext& stage_;
   const PublishedSettings& s_;
   const PublishedFacts& facts_;
-  std::size_t n_, rows_;
-  std::optional<Network> network_;
+  std::size_t n_, rows_, run_rows_;  // pictures; all rows of a step; those of one run
+  std::unique_ptr<Network> network_;
+  std::vector<NamedTensors> fixed_;  // by run
   ComponentReport report_;
   std::span<const PictureStart> starts_;
-  std::vector<std::vector<float>> outputs_;
-  std::vector<float> second_, third_;
+  std::vector<std::vector<float>> by_row_, outputs_;
 };
 
 // alpha * picture + sigma * noise, as the sampler's latents are at a level.
@@ -265,6 +279,14 @@ void run_pictures(GuidedDenoiser& denoiser, const PublishedSettings& s, std::spa
 }
 
 }  // namespace
+
+models::BuildSize denoiser_size(const PublishedModel& model, const PublishedSettings& s, std::size_t pictures) {
+  const int passes = s.passes_apart ? 1 : s.passes;
+  return {.batch = static_cast<int>(pictures) * passes,
+          .height = s.latent.height,
+          .width = s.latent.width,
+          .tokens = model.facts().text.tokens()};
+}
 
 const std::set<std::string>& steady_inputs() {
   static const std::set<std::string> names{"encoder_hidden_states",

@@ -21,6 +21,9 @@ struct PictureText {
 // Inputs of denoisers that stay as they are over all steps of a picture.
 const std::set<std::string>& steady_inputs();
 
+// What the denoiser is built for to run `pictures` together.
+models::BuildSize denoiser_size(const PublishedModel& model, const PublishedSettings& settings, std::size_t pictures);
+
 struct DenoisingWatch {
   std::function<void()> on_call = {};  // after every run of the network
   // Of the call's first picture after run `done` of `total`: (h, w, c), what the network takes for the clean latent.

@@ -2,16 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 #include "base/error.h"
 #include "base/rng.h"
 #include "diffusion/picture.h"
-#include "diffusion/published/network.h"
 #include "diffusion/published/stopwatch.h"
 #include "diffusion/torch_rng.h"
 #include "media/transform.h"
-#include "models/classes.h"
 
 namespace thimble::diffusion {
 namespace {
@@ -59,18 +56,18 @@ class PictureEncoder {
   void compile() {
     Stopwatch watch;
     const formats::DiffusersPart& part = stage_.model.part(stage_.model.facts().autoencoder);
-    const auto graph = models::build_network(part.class_name, models::Role::encoder, part.config,
-                                             {.height = settings_.height, .width = settings_.width});
-    network_.emplace(stage_.model.weights_of(part), graph, stage_.executor, stage_.precision);
+    network_ =
+        open_network(stage_, part, models::Role::encoder, {.height = settings_.height, .width = settings_.width});
     report_ = {.part = part.name + " encoder",
                .load = watch.lap(),
                .memory = network_->memory(),
                .stored_bytes = network_->stored_bytes()};
+    warn_above_limit(stage_, report_);
   }
 
   StageContext& stage_;
   const PublishedSettings& settings_;
-  std::optional<Network> network_;
+  std::unique_ptr<Network> network_;
   ComponentReport report_;
   Values last_picture_;
   Posterior last_;

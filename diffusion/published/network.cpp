@@ -24,6 +24,7 @@ Network::Network(const NetworkWeights& weights, const Graph& graph, graph::Execu
     if (!split.once.outputs.empty()) once_ = compile(split.once, stored, executor, precision);
     rest_ = compile(split.rest, stored, executor, precision);
   }
+  if (weights.read_bytes > 0) stored_bytes_ = weights.read_bytes;
   if (weights.release) weights.release();
 }
 

@@ -21,6 +21,7 @@ struct NetworkWeights {
   std::string name;                    // of the part, for messages
   graph::Weights stored;               // under the graph's names; more than it needs does no harm
   std::function<void()> release = {};  // called once all is packed: `stored` is not read again
+  std::size_t read_bytes = 0;          // of the originals, where `stored` derives from them; 0: it is what was read
 };
 
 class Network {
@@ -32,11 +33,14 @@ class Network {
 
   // Values for the steady inputs; those that the network does not have are passed over.
   void fix(const NamedTensors& values, const CancelToken* cancel);
+  // What fix() left, to go back to later: several sets of steady values take turns.
+  const NamedTensors& fixed() const { return fixed_; }
+  void restore(const NamedTensors& fixed) { fixed_ = fixed; }
   // Outputs in f32, valid until the next run. `unsupported` names an input that neither `values` nor fix() has.
   const NamedTensors& run(const NamedTensors& values, const CancelToken* cancel);
 
   graph::MemoryReport memory() const;
-  std::size_t stored_bytes() const { return stored_bytes_; }  // of the weights, as they were given
+  std::size_t stored_bytes() const { return stored_bytes_; }  // of the weights, as they were read
 
  private:
   struct Compiled {

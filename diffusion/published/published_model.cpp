@@ -281,8 +281,8 @@ const DiffusersPart& PublishedModel::part(std::string_view name) const {
   return other_autoencoder_ && name == facts_.autoencoder ? *other_autoencoder_ : files_.part(name);
 }
 
-NetworkWeights PublishedModel::weights_of(const DiffusersPart& part) const {
-  return {part.name, adapters_.applied(part.name, part.weights()), [&part] { part.release_pages(); }};
+NetworkWeights PublishedModel::weights_of(const DiffusersPart& part, const std::set<std::string>& apart) const {
+  return {part.name, adapters_.applied(part.name, part.weights(), apart), [&part] { part.release_pages(); }};
 }
 
 const text::Tokenizer& PublishedModel::tokenizer(std::string_view name) const {

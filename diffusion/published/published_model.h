@@ -89,8 +89,8 @@ class PublishedModel {
   const PreviewAutoencoder* preview_autoencoder() const { return preview_ ? &*preview_ : nullptr; }
   const text::Tokenizer& tokenizer(std::string_view name) const;
   const Adapters& adapters() const { return adapters_; }
-  // What a part's network is packed from, LoRA files and added words included.
-  NetworkWeights weights_of(const formats::DiffusersPart& part) const;
+  // What a part's network is packed from, added words included, and LoRA files but for the parameters in `apart`.
+  NetworkWeights weights_of(const formats::DiffusersPart& part, const std::set<std::string>& apart = {}) const;
 
   // The published scheduler, or the one that `sampler` names with the published noise schedule, for pictures of a size
   // in pixels; bad_input for a name that does not fit.

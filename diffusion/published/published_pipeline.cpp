@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "diffusion/published/budget.h"
 #include "diffusion/published/decoding.h"
 #include "diffusion/published/denoising.h"
 #include "diffusion/published/trig_flow.h"
@@ -41,7 +42,7 @@ Prompts gather_prompts(const TextPlan& plan, std::span<const PublishedRequest> r
 
 PublishedResult PublishedPipeline::generate(std::span<const PublishedRequest> requests, const PublishedOptions& options,
                                             const ProgressFn& progress, const CancelToken* cancel) {
-  const PublishedSettings s = settle(model_, requests, options);
+  PublishedSettings s = settle(model_, requests, options);
   PublishedResult result;
   result.width = s.width;
   result.height = s.height;
@@ -54,9 +55,13 @@ PublishedResult PublishedPipeline::generate(std::span<const PublishedRequest> re
   std::vector<TokenizedPrompt> tokenized;
   for (const PromptText& p : prompts.texts) tokenized.push_back(tokenize_prompt(model_, p, result.warnings));
 
+  const int together = fit_memory(model_, options_, options.max_memory, tokenized, s);
+  result.batch = s.batch;
+  result.passes_apart = s.passes_apart;
+
   for (const std::string& w : model_.adapters().warnings()) result.warnings.push_back(w);
-  StageContext stage{model_, executor_, options_.precision, cancel, result, options.max_memory};
-  const std::vector<TextStates> states = encode_prompts(stage, tokenized);
+  StageContext stage{model_, executor_, options_, cancel, result, options.max_memory};
+  const std::vector<TextStates> states = encode_prompts(stage, tokenized, together);
   std::vector<PictureText> texts;
   for (std::size_t r = 0; r < requests.size(); ++r) {
     texts.push_back({&states[prompts.prompt[r]], s.negative ? &states[prompts.negative[r]] : nullptr});

@@ -22,6 +22,7 @@
 #include "diffusion/published/published_model.h"
 #include "graph/executor.h"
 #include "media/image.h"
+#include "passes/quantize.h"
 
 namespace thimble::diffusion {
 
@@ -55,8 +56,7 @@ struct PublishedOptions {
   double eta = 0;                             // 0..1, ddim
   NoiseGenerator generator = NoiseGenerator::thimble;
   int batch = 1;  // pictures that run together, 1..64
-  // Bytes that a component may plan with; 0: no limit. Decoding is cut into tiles to stay below; where it cannot, and
-  // for other components that do not, there is a warning.
+  // Bytes that a component may plan with; 0: no limit (budget.h).
   std::size_t max_memory = 0;
   PreviewFn preview = {};  // by the model's preview autoencoder, else by a linear map fitted to its own decoder
   int preview_every = 1;   // runs of the denoiser from one preview to the next
@@ -76,13 +76,19 @@ struct PublishedResult {
   std::vector<ComponentReport> components;
   std::vector<double> calls;  // seconds of each run of the denoiser, sampler included
   int width = 0, height = 0, steps = 0;
-  int decode_tiles = 1;  // that each picture was decoded in
+  int batch = 1;              // pictures that ran together; fewer than asked for under a limit of memory
+  bool passes_apart = false;  // the passes of guidance ran one after another, for the same reason
+  int decode_tiles = 1;       // that each picture was decoded in
   double guidance = 0;
   std::string sampler;
 };
 
 struct PublishedPipelineOptions {
   graph::Precision precision = graph::Precision::f32;
+  std::optional<passes::QuantizeOptions> quantize = {};  // of text encoders and denoiser, as they are read
+  // What a graph would plan with on the executor, without weights (runtime/device.h: plan_report). With it a limit of
+  // memory is settled before anything is read, and what cannot fit is refused; without it there are warnings.
+  std::function<graph::MemoryReport(const graph::Graph&)> plan = {};
 };
 
 class PublishedPipeline {

@@ -9,7 +9,7 @@
 namespace thimble::diffusion {
 namespace {
 
-double checked(double value, double low, double high, const char* what) {
+double checked_setting(double value, double low, double high, const char* what) {
   if (!(value >= low && value <= high)) {
     fail(ErrorKind::bad_input, "{} must be between {} and {}, {} came", what, low, high, value);
   }
@@ -77,11 +77,11 @@ void check_pictures(const PublishedFacts& facts, std::span<const PublishedReques
 
 void settle_guidance(const PublishedFacts& facts, std::span<const PublishedRequest> requests,
                      const PublishedOptions& options, PublishedSettings& s) {
-  s.guidance = checked(options.guidance.value_or(facts.guidance), 0, 1000, "guidance");
+  s.guidance = checked_setting(options.guidance.value_or(facts.guidance), 0, 1000, "guidance");
   if (options.image_guidance && facts.guidance_kind != GuidanceKind::two_conditions) {
     fail(ErrorKind::bad_input, "image guidance is for models that edit by instruction");
   }
-  s.image_guidance = checked(options.image_guidance.value_or(facts.image_guidance), 0, 1000, "image guidance");
+  s.image_guidance = checked_setting(options.image_guidance.value_or(facts.image_guidance), 0, 1000, "image guidance");
   switch (facts.guidance_kind) {
     case GuidanceKind::none:
       if (s.guidance > 1) fail(ErrorKind::bad_input, "this model runs without guidance; {} came", s.guidance);
@@ -113,13 +113,13 @@ PublishedSettings settle(const PublishedModel& model, std::span<const PublishedR
   check_pictures(facts, requests, options);
   settle_size(facts, requests.front().image, options, s);
   settle_guidance(facts, requests, options, s);
-  s.batch = static_cast<int>(checked(options.batch, 1, 64, "the batch"));
+  s.batch = static_cast<int>(checked_setting(options.batch, 1, 64, "the batch"));
   if (options.preview_every < 1)
     fail(ErrorKind::bad_input, "previews come every 1 run or more, not {}", options.preview_every);
   s.generator = options.generator;
   s.steps = options.steps.value_or(facts.steps);
   s.scheduler = model.scheduler(options.sampler, s.width, s.height);
-  s.scheduler.options.eta = checked(options.eta, 0, 1, "eta");
+  s.scheduler.options.eta = checked_setting(options.eta, 0, 1, "eta");
   if (options.eta > 0 && s.scheduler.sampler != "ddim") {
     fail(ErrorKind::bad_input, "eta is for the sampler ddim, not for {}", s.scheduler.sampler);
   }
@@ -128,7 +128,7 @@ PublishedSettings settle(const PublishedModel& model, std::span<const PublishedR
   const bool image = !requests.front().image.empty(), mask = !requests.front().mask.empty();
   s.blend = mask && facts.conditioning == Conditioning::none;
   if (image && facts.conditioning != Conditioning::image) {
-    const double strength = checked(options.strength.value_or(mask ? 1 : facts.strength), 0, 1, "strength");
+    const double strength = checked_setting(options.strength.value_or(mask ? 1 : facts.strength), 0, 1, "strength");
     const int kept = std::min(static_cast<int>(s.steps * strength), s.steps);
     if (kept < 1) {
       fail(ErrorKind::bad_input, "of {} steps a strength of {} leaves none; raise either", s.steps, strength);

@@ -5,10 +5,8 @@
 
 #include "base/error.h"
 #include "diffusion/prompt.h"
-#include "diffusion/published/network.h"
 #include "diffusion/published/prompt_weights.h"
 #include "diffusion/published/stopwatch.h"
-#include "models/classes.h"
 #include "models/clip_text.h"
 #include "text/unicode.h"
 #include "text/utf8.h"
@@ -17,8 +15,6 @@ namespace thimble::diffusion {
 namespace {
 
 using graph::Tensor;
-
-constexpr std::size_t kTogether = 4;  // prompts in one run of an encoder
 
 std::string lowered(std::string_view text) {
   std::u32string points;
@@ -185,25 +181,23 @@ void read_states(const TextSource& source, const NamedTensors& outputs, std::siz
 
 // Prompts whose rows have the same length, through one program.
 void encode_alike(StageContext& stage, const TextSource& source, std::size_t index,
-                  std::span<const TokenizedPrompt> prompts, std::span<const std::size_t> which,
+                  std::span<const TokenizedPrompt> prompts, std::span<const std::size_t> which, std::size_t together,
                   std::vector<Encoded>& encoded) {
   const formats::DiffusersPart& part = stage.model.part(source.part);
-  const std::size_t batch = std::min(kTogether, which.size());
+  const std::size_t batch = std::min(together, which.size());
   const std::size_t tokens = prompts[which.front()].rows[index].ids.size();
   Stopwatch watch;
-  Network network(stage.model.weights_of(part),
-                  models::build_network(part.class_name, models::Role::text, stage.model.adapters().config(part),
-                                        {.batch = static_cast<int>(batch), .tokens = static_cast<int>(tokens)}),
-                  stage.executor, stage.precision);
+  const auto network = open_network(stage, part, models::Role::text,
+                                    {.batch = static_cast<int>(batch), .tokens = static_cast<int>(tokens)});
   ComponentReport report{
-      .part = source.part, .load = watch.lap(), .memory = network.memory(), .stored_bytes = network.stored_bytes()};
+      .part = source.part, .load = watch.lap(), .memory = network->memory(), .stored_bytes = network->stored_bytes()};
   warn_above_limit(stage, report);
   for (std::size_t at = 0; at < which.size(); at += batch) {
     std::vector<const TokenizedPrompt::Row*> rows;
     for (std::size_t r = 0; r < batch; ++r) {  // the last run is filled up with its last prompt
       rows.push_back(&prompts[which[std::min(at + r, which.size() - 1)]].rows[index]);
     }
-    const NamedTensors& outputs = network.run(encoder_inputs(source, part, rows), stage.cancel);
+    const NamedTensors& outputs = network->run(encoder_inputs(source, part, rows), stage.cancel);
     for (std::size_t r = 0; r < batch && at + r < which.size(); ++r) {
       read_states(source, outputs, r, *rows[r], encoded[which[at + r]]);
     }
@@ -246,15 +240,6 @@ TextStates join(const TextPlan& plan, std::span<const std::vector<Encoded>> by_s
 
 }  // namespace
 
-void warn_above_limit(StageContext& stage, const ComponentReport& report) {
-  if (stage.max_memory == 0 || report.memory.peak_bytes() <= stage.max_memory) return;
-  stage.result.warnings.push_back(
-      fmt::format("the {} plans with {}, more than the limit of {}: of all parts only the "
-                  "decoder can be cut into tiles",
-                  report.part, human_bytes(static_cast<double>(report.memory.peak_bytes())),
-                  human_bytes(static_cast<double>(stage.max_memory))));
-}
-
 TokenizedPrompt tokenize_prompt(const PublishedModel& model, const PromptText& prompt,
                                 std::vector<std::string>& warnings) {
   const TextPlan& plan = model.facts().text;
@@ -296,7 +281,7 @@ TokenizedPrompt tokenize_prompt(const PublishedModel& model, const PromptText& p
   return made;
 }
 
-std::vector<TextStates> encode_prompts(StageContext& stage, std::span<const TokenizedPrompt> prompts) {
+std::vector<TextStates> encode_prompts(StageContext& stage, std::span<const TokenizedPrompt> prompts, int together) {
   const TextPlan& plan = stage.model.facts().text;
   std::vector<std::vector<Encoded>> by_source(plan.sources.size(), std::vector<Encoded>(prompts.size()));
   for (std::size_t s = 0; s < plan.sources.size(); ++s) {
@@ -306,7 +291,7 @@ std::vector<TextStates> encode_prompts(StageContext& stage, std::span<const Toke
       if (!prompts[p].zeros) by_length[prompts[p].rows[s].ids.size()].push_back(p);
     }
     for (const auto& [length, which] : by_length) {
-      encode_alike(stage, plan.sources[s], s, prompts, which, by_source[s]);
+      encode_alike(stage, plan.sources[s], s, prompts, which, static_cast<std::size_t>(together), by_source[s]);
     }
   }
   std::vector<TextStates> states;

@@ -8,22 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "diffusion/published/published_pipeline.h"
+#include "diffusion/published/stage.h"
 
 namespace thimble::diffusion {
-
-// What the stages of one call share.
-struct StageContext {
-  const PublishedModel& model;
-  graph::Executor& executor;
-  graph::Precision precision;
-  const CancelToken* cancel;
-  PublishedResult& result;
-  std::size_t max_memory = 0;  // bytes, 0: no limit
-};
-
-// Adds a warning when a component that cannot be cut into pieces plans with more than the limit.
-void warn_above_limit(StageContext& stage, const ComponentReport& report);
 
 struct PromptText {
   std::string text;
@@ -47,7 +34,10 @@ struct TokenizedPrompt {
 TokenizedPrompt tokenize_prompt(const PublishedModel& model, const PromptText& prompt,
                                 std::vector<std::string>& warnings);
 
-// Runs one encoder after another over all prompts.
-std::vector<TextStates> encode_prompts(StageContext& stage, std::span<const TokenizedPrompt> prompts);
+constexpr int kPromptsTogether = 4;  // in one run of an encoder
+
+// Runs one encoder after another over all prompts, `together` of them at once.
+std::vector<TextStates> encode_prompts(StageContext& stage, std::span<const TokenizedPrompt> prompts,
+                                       int together = kPromptsTogether);
 
 }  // namespace thimble::diffusion

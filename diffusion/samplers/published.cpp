@@ -17,7 +17,7 @@ struct ClassRow {
   Spacing spacing;
   bool final_alpha_one;
 };
-constexpr std::array kClasses{
+constexpr std::array kSamplerClasses{
     ClassRow{"DDIMScheduler", "ddim", Grid::ddim, Spacing::leading, true},
     ClassRow{"PNDMScheduler", "pndm", Grid::ddim, Spacing::leading, false},
     ClassRow{"EulerDiscreteScheduler", "euler", Grid::euler, Spacing::linspace, true},
@@ -29,7 +29,7 @@ constexpr std::array kClasses{
 
 const ClassRow& row_of(std::string_view name) {
   std::string known;
-  for (const ClassRow& row : kClasses) {
+  for (const ClassRow& row : kSamplerClasses) {
     if (row.name == name) return row;
     known += (known.empty() ? "" : ", ") + std::string(row.name);
   }

@@ -1,6 +1,9 @@
-// The way back from single_file_names.cpp: names of today as the original names of Stable Diffusion 1.x, for writing.
+// The way back from single_file_names.cpp: names of today as the original names of Stable Diffusion 1.x and
+// XL, for writing.
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <map>
 #include <optional>
 
 #include "base/error.h"
@@ -14,6 +17,8 @@ using NamePair = std::pair<std::string_view, std::string_view>;
 constexpr std::array kUnetEnds{
     NamePair{"time_embedding.linear_1.", "time_embed.0."},
     NamePair{"time_embedding.linear_2.", "time_embed.2."},
+    NamePair{"add_embedding.linear_1.", "label_emb.0.0."},
+    NamePair{"add_embedding.linear_2.", "label_emb.0.2."},
     NamePair{"conv_in.", "input_blocks.0.0."},
     NamePair{"conv_norm_out.", "out.0."},
     NamePair{"conv_out.", "out.2."},
@@ -23,6 +28,13 @@ constexpr std::array kUnetLayers{
     NamePair{"norm1.", "in_layers.0."},          NamePair{"conv1.", "in_layers.2."},
     NamePair{"time_emb_proj.", "emb_layers.1."}, NamePair{"norm2.", "out_layers.0."},
     NamePair{"conv2.", "out_layers.3."},         NamePair{"conv_shortcut.", "skip_connection."},
+};
+constexpr std::array kOpenClipLayer{
+    NamePair{"layer_norm1.", "ln_1."},
+    NamePair{"layer_norm2.", "ln_2."},
+    NamePair{"self_attn.out_proj.", "attn.out_proj."},
+    NamePair{"mlp.fc1.", "mlp.c_fc."},
+    NamePair{"mlp.fc2.", "mlp.c_proj."},
 };
 constexpr std::array kVaeAttention{
     NamePair{"group_norm.", "norm."},   NamePair{"to_q.", "q."}, NamePair{"to_k.", "k."}, NamePair{"to_v.", "v."},
@@ -118,26 +130,75 @@ std::string vae_original(std::string_view name, const Json& config) {
   return layer ? fmt::format("{}block.{}.{}", block, *layer, with_old_shortcut(name)) : std::string();
 }
 
-}  // namespace
+// OpenCLIP's, of the second encoder of XL. Query, key and value go into one name.
+std::string bigg_original(std::string_view name) {
+  if (name == "text_projection.weight") return "text_projection";
+  if (!strip(name, "text_model.")) return {};
+  if (name == "embeddings.position_embedding.weight") return "positional_embedding";
+  if (strip(name, "embeddings.token_embedding.")) return "token_embedding." + std::string(name);
+  if (strip(name, "final_layer_norm.")) return "ln_final." + std::string(name);
+  if (!strip(name, "encoder.layers.")) return {};
+  const auto layer = strip_number(name);
+  if (!layer) return {};
+  const std::string block = fmt::format("transformer.resblocks.{}.", *layer);
+  for (const char* of : {"self_attn.q_proj.", "self_attn.k_proj.", "self_attn.v_proj."}) {
+    if (strip(name, of)) return block + "attn.in_proj_" + std::string(name);
+  }
+  return joined(block, exchanged(name, kOpenClipLayer));
+}
 
-std::string original_name(const DiffusersPart& part, std::string_view today) {
+OriginalTensor::Form form_of(const DiffusersPart& part, std::string_view name) {
+  const bool matrix = name.ends_with(".weight");
+  if (part.class_name == "AutoencoderKL" && matrix && name.find(".attentions.0.to_") != std::string_view::npos) {
+    return OriginalTensor::Form::filter;
+  }
+  return part.class_name == "CLIPTextModelWithProjection" && name == "text_projection.weight"
+             ? OriginalTensor::Form::transposed
+             : OriginalTensor::Form::as_is;
+}
+
+std::string original_name(const DiffusersPart& part, std::string_view today, bool xl) {
   std::string prefix, inner;
   if (part.class_name == "UNet2DConditionModel") {
     prefix = "model.diffusion_model.";
-    inner = unet_original(today, part.config);
+    inner = !xl && today.starts_with("add_embedding.") ? std::string() : unet_original(today, part.config);
   } else if (part.class_name == "AutoencoderKL") {
     prefix = "first_stage_model.";
     inner = vae_original(today, part.config);
   } else if (part.class_name == "CLIPTextModel") {
-    prefix = "cond_stage_model.transformer.";
+    prefix = xl ? "conditioner.embedders.0.transformer." : "cond_stage_model.transformer.";
     inner = clip_text_name(today);
+  } else if (part.class_name == "CLIPTextModelWithProjection" && xl) {
+    prefix = "conditioner.embedders.1.model.";
+    inner = bigg_original(today);
   } else {
-    fail(ErrorKind::unsupported, "a {} has no name in a single file of Stable Diffusion 1.x", part.class_name);
+    fail(ErrorKind::unsupported, "a {} has no name in a single file of Stable Diffusion 1.x or XL", part.class_name);
   }
   if (inner.empty()) {
-    fail(ErrorKind::unsupported, "{}: '{}' has no name in a single file of Stable Diffusion 1.x", part.name, today);
+    fail(ErrorKind::unsupported, "{}: '{}' has no name in a single file of Stable Diffusion {}", part.name, today,
+         xl ? "XL" : "1.x");
   }
   return prefix + inner;
+}
+
+}  // namespace
+
+std::vector<OriginalTensor> original_tensors(const DiffusersPart& part, const std::vector<std::string>& names,
+                                             bool xl) {
+  std::vector<OriginalTensor> made;
+  std::map<std::string, std::size_t> places;
+  for (const std::string& today : names) {
+    const std::string name = original_name(part, today, xl);
+    const auto [at, is_new] = places.try_emplace(name, made.size());
+    if (is_new) made.push_back({name, {}, form_of(part, today)});
+    made[at->second].sources.push_back(today);
+  }
+  // Query, key, value, in whatever order the names came.
+  const auto rank = [](const std::string& name) {
+    return name.find(".q_proj.") != std::string::npos ? 0 : name.find(".k_proj.") != std::string::npos ? 1 : 2;
+  };
+  for (OriginalTensor& t : made) std::ranges::stable_sort(t.sources, {}, rank);
+  return made;
 }
 
 }  // namespace thimble::formats

@@ -19,8 +19,15 @@ NameMap original_vae_names(const TensorMap& stored);   // first_stage_model.*
 NameMap original_clip_names(const TensorMap& stored);  // cond_stage_model.transformer.*, conditioner.embedders.0.*
 NameMap original_bigg_names(const TensorMap& stored);  // conditioner.embedders.1.model.*, OpenCLIP's layout
 
-// The way back, for writing: the original name of a parameter of Stable Diffusion 1.x (original_names.cpp). unsupported
-// for other classes and for parameters that such files do not have.
-std::string original_name(const DiffusersPart& part, std::string_view today);
+// The way back, for writing (original_names.cpp): a tensor of a single file, and what it is made of.
+struct OriginalTensor {
+  enum class Form : std::uint8_t { as_is, filter, transposed };  // filter: a matrix as a convolution of one pixel
+  std::string name;
+  std::vector<std::string> sources;  // names of today; several go one under the other: query, key, value
+  Form form = Form::as_is;
+};
+// For the parameters `names` of a part of Stable Diffusion 1.x or, with `xl`, XL. unsupported for other classes and for
+// parameters that such files do not have.
+std::vector<OriginalTensor> original_tensors(const DiffusersPart& part, const std::vector<std::string>& names, bool xl);
 
 }  // namespace thimble::formats

@@ -138,7 +138,7 @@ constexpr Row kOpenClipOuter[] = {
     {"token_embedding", "text_model.embeddings.token_embedding"},
     {"ln_final", "text_model.final_layer_norm"},
 };
-constexpr Row kOpenClipLayer[] = {
+constexpr Row kOpenClipLayerRows[] = {
     {"ln_1", "layer_norm1"}, {"ln_2", "layer_norm2"},   {"attn.out_proj", "self_attn.out_proj"},
     {"mlp.c_fc", "mlp.fc1"}, {"mlp.c_proj", "mlp.fc2"},
 };
@@ -214,7 +214,7 @@ NameMap original_bigg_names(const TensorMap& stored) {
         for (int i = 0; i < 3; ++i) {
           add_name(names, fmt::format("{}self_attn.{}_proj.{}", layer, "qkv"[i], leaf), {whole, Change::third, i});
         }
-      } else if (const auto today = replaced(inner, kOpenClipLayer)) {
+      } else if (const auto today = replaced(inner, kOpenClipLayerRows)) {
         add_name(names, layer + *today, {whole});
       }
     }

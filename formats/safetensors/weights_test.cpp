@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -73,6 +74,24 @@ TEST(MapWeights, EightBitFloats) {
               (std::vector<float>{1, -1.5f, 448, std::ldexp(1.0f, -9)}));
     EXPECT_EQ(bf.as<float>()[0], 1.25f);
     EXPECT_EQ(bf.as<float>()[1], -INFINITY);
+  }
+}
+
+// Loads convert in bulk; every half there is must come out as one by one.
+TEST(MapWeights, AllHalvesConvertInBulkAsAlone) {
+  constexpr std::size_t kAll = 65536;
+  std::vector<f16> halves(kAll);
+  for (std::size_t i = 0; i < kAll; ++i) halves[i].bits = static_cast<std::uint16_t>(i);
+  std::vector<float> floats(kAll);
+  std::vector<bf16> brief(kAll), again(kAll);
+  convert(DType::f16, halves.data(), DType::f32, floats.data(), kAll);
+  convert(DType::f16, halves.data(), DType::bf16, brief.data(), kAll);
+  convert(DType::f32, floats.data(), DType::bf16, again.data(), kAll - 3);  // a length of no whole block
+  for (std::size_t i = 0; i < kAll; ++i) {
+    const float alone = to_f32(halves[i]);
+    ASSERT_EQ(std::bit_cast<std::uint32_t>(floats[i]), std::bit_cast<std::uint32_t>(alone)) << i;
+    ASSERT_EQ(brief[i].bits, to_bf16(alone).bits) << i;
+    ASSERT_EQ(again[i].bits, i < kAll - 3 ? to_bf16(alone).bits : 0) << i;
   }
 }
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "gauge/import/lower.h"
 
 namespace thimble::gauge {
 
@@ -43,6 +44,15 @@ class Constants {
   std::vector<std::int32_t> maker_;
 };
 
+// Operators that only hold a constant: no layers.
+bool holds_constant(const ModelGraph& g, const ModelOp& op) {
+  if (op.type == "Constant" || (op.type == "const" && op.inputs.empty())) return true;
+  const bool named = op.type == "Const" || op.type == "VarHandleOp" || op.type == "VariableV2" ||
+                     op.type == "Variable" || op.type == "TrainableParam";
+  return named && op.outputs.size() == 1 && op.outputs[0] >= 0 &&
+         g.tensors[static_cast<std::size_t>(op.outputs[0])].constant;
+}
+
 bool whole(const ModelTensor& t) {
   return t.has_shape && std::ranges::none_of(t.shape, [](std::int64_t d) { return d < 0; });
 }
@@ -74,6 +84,135 @@ std::vector<Port> ports(const ModelGraph& g, const std::vector<std::int32_t>& li
   return out;
 }
 
+LayerReport layer_of(const ModelGraph& g, std::int32_t graph, std::int32_t number, const ModelOp& op,
+                     const Constants& constants) {
+  LayerReport r;
+  r.graph = graph;
+  r.op = number;
+  r.type = op.type;
+  r.name = op.name;
+  if (r.name.empty() && !op.outputs.empty() && op.outputs[0] >= 0) {
+    r.name = g.tensors[static_cast<std::size_t>(op.outputs[0])].name;
+  }
+  r.parameters = op.type == "DEQUANTIZE" || op.type == "DENSIFY" ? 0 : constants.read_by(op);
+  return r;
+}
+
+void keep(Analysis& a, LayerReport r) {
+  (r.graph == 0 ? a.total : a.subgraphs) += r.operations;
+  a.uncounted += r.counted ? 0 : 1;
+  a.layers.push_back(std::move(r));
+}
+
+// Costs of what an operator was lowered to, one or several, are its own.
+void count_lowered(Analysis& a, const Model& model, const Lowered& low, const Import& import) {
+  const std::vector<ModelOp>& ops = low.model.graphs[0].ops;
+  std::vector<int> wanted(model.graphs[0].ops.size(), 0), found(wanted.size(), 0);
+  std::vector<Operations> costs(wanted.size());
+  std::vector<std::vector<Shape>> shapes(wanted.size());
+  for (const std::int32_t o : low.origin) ++wanted[static_cast<std::size_t>(o)];
+  for (const ImportedLayer& l : import.layers) {
+    if (l.graph != 0) continue;
+    const auto o = static_cast<std::size_t>(low.origin[static_cast<std::size_t>(l.op)]);
+    const auto cost = operations_of(ops[static_cast<std::size_t>(l.op)], l.inputs, l.outputs);
+    found[o] += cost.has_value() ? 1 : 0;
+    if (cost && !l.folded) costs[o] += *cost;
+    shapes[o] = l.outputs;
+  }
+  for (std::size_t n = 0; n < model.graphs.size(); ++n) {
+    const ModelGraph& g = model.graphs[n];
+    const Constants constants(g);
+    for (std::size_t i = 0; i < g.ops.size(); ++i) {
+      const ModelOp& op = g.ops[i];
+      ++a.operators[op.type];
+      if (holds_constant(g, op)) continue;
+      LayerReport r = layer_of(g, static_cast<std::int32_t>(n), static_cast<std::int32_t>(i), op, constants);
+      r.counted = n == 0 && found[i] == wanted[i];
+      if (n == 0) {
+        r.operations = costs[i];
+        r.outputs = shapes[i];
+      }
+      keep(a, std::move(r));
+    }
+  }
+}
+
+// Formats that say every shape themselves, and words of theirs for what the rules know under another name.
+ModelOp in_known_words(const Model& model, const ModelOp& op) {
+  ModelOp out;
+  out.type = op.type;
+  if (model.format == "coreml") {
+    static const std::map<std::string_view, const char*> kWords{{"conv", "Conv"},
+                                                                {"linear", "Gemm"},
+                                                                {"matmul", "MatMul"},
+                                                                {"add", "Add"},
+                                                                {"sub", "Sub"},
+                                                                {"mul", "Mul"},
+                                                                {"real_div", "Div"},
+                                                                {"maximum", "Max"},
+                                                                {"minimum", "Min"},
+                                                                {"relu", "Relu"},
+                                                                {"sigmoid", "Sigmoid"},
+                                                                {"tanh", "Tanh"},
+                                                                {"softmax", "Softmax"},
+                                                                {"exp", "Exp"},
+                                                                {"log", "Log"},
+                                                                {"sqrt", "Sqrt"},
+                                                                {"square", "Mul"},
+                                                                {"reshape", "Reshape"},
+                                                                {"transpose", "Transpose"},
+                                                                {"concat", "Concat"},
+                                                                {"pad", "Pad"},
+                                                                {"slice_by_index", "Slice"},
+                                                                {"slice_by_size", "Slice"},
+                                                                {"split", "Split"},
+                                                                {"squeeze", "Squeeze"},
+                                                                {"expand_dims", "Unsqueeze"},
+                                                                {"cast", "Cast"},
+                                                                {"gather", "Gather"},
+                                                                {"identity", "Identity"},
+                                                                {"reduce_mean", "ReduceMean"},
+                                                                {"reduce_sum", "ReduceSum"},
+                                                                {"reduce_max", "ReduceMax"},
+                                                                {"reduce_min", "ReduceMin"},
+                                                                {"stack", "Concat"},
+                                                                {"tile", "Tile"},
+                                                                {"gelu", "Gelu"},
+                                                                {"batch_norm", "BatchNormalization"},
+                                                                {"layer_norm", "LayerNormalization"},
+                                                                {"rsqrt", "Sqrt"},
+                                                                {"pow", "Pow"},
+                                                                {"clip", "Clip"},
+                                                                {"shape", "Shape"},
+                                                                {"greater", "Greater"},
+                                                                {"less", "Less"},
+                                                                {"select", "Where"},
+                                                                {"leaky_relu", "LeakyRelu"}};
+    if (const auto it = kWords.find(op.type); it != kWords.end()) out.type = it->second;
+    if (out.type == "Gemm") out.attributes["transB"] = std::int64_t{1};
+  }
+  return out;
+}
+
+void count_declared(Analysis& a, const Model& model) {
+  for (std::size_t n = 0; n < model.graphs.size(); ++n) {
+    const ModelGraph& g = model.graphs[n];
+    const Constants constants(g);
+    for (std::size_t i = 0; i < g.ops.size(); ++i) {
+      const ModelOp& op = g.ops[i];
+      ++a.operators[op.type];
+      if (holds_constant(g, op)) continue;
+      LayerReport r = layer_of(g, static_cast<std::int32_t>(n), static_cast<std::int32_t>(i), op, constants);
+      std::vector<std::optional<Shape>> inputs;
+      const bool shaped = declared(g, op, inputs, r.outputs);
+      const auto cost = shaped ? operations_of(in_known_words(model, op), inputs, r.outputs) : std::nullopt;
+      r.counted = cost.has_value();
+      if (cost) r.operations = *cost;
+      keep(a, std::move(r));
+    }
+  }
+}
+
 void count_layers(Analysis& a, const Model& model, const Import& import) {
   std::map<std::pair<std::int32_t, std::int32_t>, const ImportedLayer*> met;
   for (const ImportedLayer& l : import.layers) met[{l.graph, l.op}] = &l;
@@ -84,15 +223,7 @@ void count_layers(Analysis& a, const Model& model, const Import& import) {
       const ModelOp& op = g.ops[i];
       ++a.operators[op.type];
       if (op.type == "Constant") continue;
-      LayerReport r;
-      r.graph = static_cast<std::int32_t>(n);
-      r.op = static_cast<std::int32_t>(i);
-      r.type = op.type;
-      r.name = op.name;
-      if (r.name.empty() && !op.outputs.empty() && op.outputs[0] >= 0) {
-        r.name = g.tensors[static_cast<std::size_t>(op.outputs[0])].name;
-      }
-      r.parameters = op.type == "DEQUANTIZE" || op.type == "DENSIFY" ? 0 : constants.read_by(op);
+      LayerReport r = layer_of(g, static_cast<std::int32_t>(n), static_cast<std::int32_t>(i), op, constants);
       std::vector<std::optional<Shape>> inputs;
       const auto found = met.find({r.graph, r.op});
       bool shaped = true, folded = false;
@@ -109,10 +240,49 @@ void count_layers(Analysis& a, const Model& model, const Import& import) {
       const bool idle = model.format != "tflite" && found == met.end() && !import.stopped;
       r.counted = operations.has_value() || idle;
       if (operations && !folded) r.operations = *operations;
-      (n == 0 ? a.total : a.subgraphs) += r.operations;
-      a.uncounted += r.counted ? 0 : 1;
-      a.layers.push_back(std::move(r));
+      keep(a, std::move(r));
     }
+  }
+}
+
+// Of a model in several files: its main one's and theirs.
+void measure_files(Analysis& a, const Model& model, Bytes file) {
+  a.bytes = file.size();
+  a.sha256 = sha256(file);
+  if (model.parts.empty()) return;
+  std::string all = a.sha256;
+  for (const Content& part : model.parts) {
+    a.bytes += part.bytes.size();
+    all += sha256(part.bytes);
+  }
+  a.sha256 = sha256(bytes_of(all));
+}
+
+// The import gives shapes and costs; where it stops, the rest goes on without what it stopped at.
+void import_for_shapes(Analysis& a, const Model& model, const ImportOptions& options) {
+  ImportOptions going = options;
+  going.keep_going = true;
+  const bool lowered = lowers(model.format) && !model.graphs.at(0).ops.empty();
+  const Lowered low = lowered ? lower(model) : Lowered{};
+  Import import;
+  try {
+    import = import_model(lowered ? low.model : model, going);
+    a.imported = !import.stopped;
+    a.import_note = import.stopped.value_or("");
+  } catch (const Error& e) {
+    if (e.kind() == ErrorKind::cancelled) throw;
+    import.stopped = e.what();
+    a.import_note = e.what();
+  }
+  a.notes.insert(a.notes.end(), import.notes.begin(), import.notes.end());
+  if (lowered) {
+    a.unknown = low.unknown;
+    count_lowered(a, model, low, import);
+  } else if (model.format == "tflite" || model.format == "onnx") {
+    a.unknown = unknown_operators(model);
+    count_layers(a, model, import);
+  } else {
+    count_declared(a, model);
   }
 }
 
@@ -125,25 +295,14 @@ Analysis analyze(const Model& model, const std::string& path, Bytes file, const 
   a.producer = model.producer;
   a.version = model.version;
   a.opsets = model.opsets;
-  a.bytes = file.size();
-  a.sha256 = sha256(file);
+  measure_files(a, model, file);
   a.canonical = canonical_hash(model);
   a.metadata = model.metadata;
   a.graphs = model.graphs.size();
   a.inputs = ports(model.graphs.at(0), model.graphs[0].inputs);
   a.outputs = ports(model.graphs[0], model.graphs[0].outputs);
-  a.unknown = unknown_operators(model);
-  Import import;
-  try {
-    import = import_model(model, options);
-    a.imported = !import.stopped;
-    a.import_note = import.stopped.value_or("");
-  } catch (const Error& e) {
-    import.stopped = e.what();
-    a.import_note = e.what();
-  }
-  a.notes = import.notes;
-  count_layers(a, model, import);
+  a.notes = model.remarks;
+  import_for_shapes(a, model, options);
   describe_weights(a, model);
   a.tensors = fingerprints(model);
   guess(a, model);

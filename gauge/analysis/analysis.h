@@ -63,9 +63,9 @@ struct Analysis {
   std::string path, format, producer;
   std::int64_t version = 0;
   std::map<std::string, std::int64_t> opsets;
-  std::uint64_t bytes = 0;
-  std::string sha256;     // of the file
-  std::string canonical;  // of graph and weights alone: names, metadata and the order of buffers do not count
+  std::uint64_t bytes = 0;  // of all its files
+  std::string sha256;       // of the file; of several, of their hashes one after another
+  std::string canonical;    // of graph and weights alone: names, metadata and the order of buffers do not count
   std::vector<std::string> metadata;
   std::map<std::string, int> operators, unknown;
   std::size_t graphs = 0;

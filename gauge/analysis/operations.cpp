@@ -84,7 +84,13 @@ const std::set<std::string_view>& free_kinds() {
                                                 "DepthToSpace",
                                                 "SpaceToDepth",
                                                 "WHILE",
-                                                "EMBEDDING_LOOKUP"};
+                                                "EMBEDDING_LOOKUP",
+                                                "GATHER_ND",
+                                                "SPACE_TO_BATCH_ND",
+                                                "BATCH_TO_SPACE_ND",
+                                                "RANGE",
+                                                "GatherND",
+                                                "ScatterND"};
   return kinds;
 }
 
@@ -213,11 +219,13 @@ std::optional<Operations> operations_of(const ModelOp& op, const Shapes& in, con
     o.additions = x ? count(*x) : out;
   } else if (t == "GlobalMaxPool" || t == "REDUCE_MAX" || t == "REDUCE_MIN" || t == "ReduceMax" || t == "ReduceMin") {
     o.comparisons = x ? count(*x) : out;
+  } else if (t == "ARG_MAX" || t == "ARG_MIN" || t == "ArgMax" || t == "ArgMin" || t == "TOPK_V2" || t == "TopK") {
+    o.comparisons = x ? count(*x) : out;
   } else if (t == "BatchNormalization" || t == "InstanceNormalization" || t == "LayerNormalization" ||
              t == "L2_NORMALIZATION") {
     o.additions = o.divisions = out;
   } else if (t == "SOFTMAX" || t == "Softmax" || t == "LOG_SOFTMAX" || t == "LogSoftmax" || t == "LOGISTIC" ||
-             t == "Sigmoid" || t == "ELU" || t == "Elu" || t == "Gelu" || t == "GELU" || t == "Selu") {
+             t == "Sigmoid" || t == "ELU" || t == "Elu" || t == "Erf" || t == "Gelu" || t == "GELU" || t == "Selu") {
     o.additions = o.divisions = o.exponentials = out;
   } else if (t == "HARD_SWISH" || t == "HardSwish" || t == "HardSigmoid") {
     o.comparisons = o.additions = o.divisions = out;

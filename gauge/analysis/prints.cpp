@@ -19,7 +19,7 @@ std::string print_of(const ModelTensor& t) {
 // Follows operators that only unpack a constant: DEQUANTIZE, DENSIFY, Identity, Cast.
 bool unpacks(const ModelOp& op) {
   return op.type == "DEQUANTIZE" || op.type == "DENSIFY" || op.type == "Identity" || op.type == "Cast" ||
-         op.type == "DequantizeLinear";
+         op.type == "DequantizeLinear" || op.type == "ReadVariableOp";
 }
 
 class Canonical {
@@ -52,7 +52,7 @@ class Canonical {
     }
     int number = 0;
     for (const ModelOp& op : g.ops) {
-      if (op.type == "Constant") continue;
+      if (op.type == "Constant" || op.type == "Const" || op.type == "const") continue;
       text += fmt::format("\n{}", op.type);
       for (const std::int32_t i : op.inputs) text += " " + (i < 0 ? "-" : names[static_cast<std::size_t>(i)]);
       for (const auto& [key, value] : op.attributes) text += " " + key + "=" + attribute(g, op, key, value);

@@ -7,8 +7,7 @@
 #include <filesystem>
 #include <map>
 
-#include "gauge/analysis/analysis.h"
-#include "gauge/scan/extract.h"
+#include "gauge/analysis/collect.h"
 
 namespace thimble::gauge {
 namespace {
@@ -23,11 +22,10 @@ std::map<std::string, Analysis> models_of(const std::string& package, const Impo
   std::map<std::string, Analysis> out;
   const std::string path = material(package);
   if (!std::filesystem::exists(path)) return out;
-  for_each_model(path, {}, CancelToken(), [&](const ModelRecord& m, Bytes bytes) {
-    if (m.format != "tflite" && m.format != "onnx") return;
-    const Model model = m.format == "tflite" ? read_tflite(bytes) : read_onnx(bytes);
-    out[m.path.substr(m.path.find_last_of('/') + 1)] = analyze(model, m.path, bytes, options);
-  });
+  Collection all;
+  collect_models(all, path, options, CancelToken());
+  for (const auto& f : all.failures) ADD_FAILURE() << f.path << ": " << f.reason;
+  for (Analysis& a : all.models) out[a.path.substr(a.path.find_last_of('/') + 1)] = std::move(a);
   return out;
 }
 

@@ -29,11 +29,16 @@ struct CheckResult {
   std::vector<OutputError> outputs;             // empty when there is no reference
   double compile_seconds = 0, run_seconds = 0;  // of one run, the first
   double worst() const;                         // largest `relative`; NaN counts as infinite
+  // Of results that are apart, when an exact executor was given: how far either side is from exact arithmetic, by the
+  // same measure. The side that is further off is the one that rounds.
+  std::optional<double> ours_from_exact, theirs_from_exact;
 };
 
 // `references`: a folder of files named by the first 16 digits of the models' SHA-256; empty: only import and run, on
-// zeros. Never throws for what is wrong with the model.
+// zeros. `exact`, if not null, runs what comes out further than `tolerance` once more. Never throws for what is wrong
+// with the model.
 CheckResult check_model(const std::filesystem::path& path, const std::filesystem::path& references,
-                        graph::Executor& executor, const ImportOptions& options);
+                        graph::Executor& executor, const ImportOptions& options, graph::Executor* exact = nullptr,
+                        double tolerance = 1e-3);
 
 }  // namespace thimble::gauge

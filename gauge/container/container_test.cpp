@@ -4,8 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <map>
 
+#include "gauge/container/inflate.h"
 #include "gauge/container/walk.h"
 #include "gauge/testing/material.h"
 
@@ -160,6 +163,72 @@ TEST(Walk, OpensWhatIsInsideAndStopsAtADepth) {
   const Notes deep = walk_all(nest);
   ASSERT_EQ(deep.failures.size(), 1u);
   EXPECT_TRUE(deep.failures[0].starts_with("too-deep ")) << deep.failures[0];
+}
+
+// A gzip file that unpacks to itself, byte for byte. Its units of five bytes are a stored block's head (the next twenty
+// bytes come out) and a block that repeats the last twenty bytes; with L and R for these, P for the fifteen bytes of
+// gzip's header and T for the last twenty of the file (R, an empty block, the last block, checksum, size), it reads
+// P L [P L] R L [R L R L] R L [T] T, and each bracket comes out once as it stands and once more by the R behind it.
+std::string make_gzip_of_itself() {
+  const std::string head(
+      "\x1f\x8b\x08\x08\0\0\0\0\0\xff"
+      "self\0",
+      15),
+      literal("\0\x14\0\xeb\xff", 5);
+  std::string bits = "010";  // not the last block, fixed codes
+  for (int i = 0; i < 2; ++i)
+    bits +=
+        "0001000"
+        "01000"
+        "110";  // ten bytes from twenty back, twice
+  bits += "0000000";
+  std::string repeat(5, '\0');
+  for (std::size_t i = 0; i < 40; ++i) repeat[i / 8] = static_cast<char>(repeat[i / 8] | (bits[i] - '0') << (i % 8));
+  const auto file = [&](std::uint32_t crc) {
+    std::string tail = repeat + std::string("\0\0\0\xff\xff\3\0", 7);
+    for (const std::uint32_t n : {crc, 120u}) {
+      for (int i = 0; i < 4; ++i) tail += static_cast<char>(n >> (8 * i));
+    }
+    const std::string pair = repeat + literal;
+    return head + literal + head + literal + pair + pair + pair + pair + tail + tail;
+  };
+  // The checksum is an affine function of itself: a linear system over bits, solved by elimination.
+  const auto crc = [&](std::uint32_t c) { return crc32_of(bytes_of(file(c))); };
+  std::array<std::uint64_t, 32> rows{};
+  const std::uint32_t constant = crc(0);
+  for (std::size_t bit = 0; bit < 32; ++bit) {
+    const std::uint32_t column = crc(std::uint32_t{1} << bit) ^ constant ^ std::uint32_t{1} << bit;
+    for (std::size_t r = 0; r < 32; ++r) rows[r] |= static_cast<std::uint64_t>(column >> r & 1) << bit;
+  }
+  for (std::size_t r = 0; r < 32; ++r) rows[r] |= static_cast<std::uint64_t>(constant >> r & 1) << 32;
+  for (std::size_t bit = 0; bit < 32; ++bit) {
+    const auto pivot = std::find_if(rows.begin() + static_cast<std::ptrdiff_t>(bit), rows.end(),
+                                    [&](std::uint64_t r) { return r >> bit & 1; });
+    if (pivot == rows.end()) return {};
+    std::swap(*pivot, rows[bit]);
+    for (std::size_t r = 0; r < 32; ++r) {
+      if (r != bit && (rows[r] >> bit & 1)) rows[r] ^= rows[bit];
+    }
+  }
+  std::uint32_t solution = 0;
+  for (std::size_t bit = 0; bit < 32; ++bit) solution |= static_cast<std::uint32_t>(rows[bit] >> 32 & 1) << bit;
+  return file(solution);
+}
+
+TEST(Walk, StopsAtAFileThatHoldsItself) {
+  const std::string self = make_gzip_of_itself();
+  ASSERT_EQ(self.size(), 120u);
+  std::string unpacked(120, '\0');
+  ASSERT_EQ(inflate_all(bytes_of(self), Wrap::gzip, std::as_writable_bytes(std::span(unpacked))), 120u);
+  ASSERT_EQ(unpacked, self);
+  const Notes n = walk_all(self, {.depth = 1000});
+  ASSERT_EQ(n.failures.size(), 1u);
+  EXPECT_TRUE(n.failures[0].starts_with("cycle ")) << n.failures[0];
+  const Notes within =
+      walk_all(make_zip({{.name = "a.gz", .data = self}, {.name = "b", .data = "b"}}), {.depth = 1000});
+  ASSERT_EQ(within.failures.size(), 1u);
+  EXPECT_TRUE(within.failures[0].starts_with("cycle ")) << within.failures[0];
+  EXPECT_EQ(within.contents.at("b"), "b");
 }
 
 TEST(Walk, ReadsTarInGzip) {

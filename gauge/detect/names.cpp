@@ -8,7 +8,7 @@ namespace thimble::gauge {
 namespace {
 
 constexpr std::string_view kUnreadSuffixes =
-    ".caffemodel .prototxt .pbtxt .mnn .dlc .ptl .pte .nb .tmfile .mlmodel .ms .feathermodel .xnn .task .litertlm "
+    ".prototxt .pbtxt .ptl .pte .nb .tmfile .ms .feathermodel .xnn .task .litertlm "
     ".kmodel";
 constexpr std::string_view kSharedSuffixes =
     ".pb .bin .model .dat .data .pt .pth .params .ckpt .rf .lite .weights .nn .enc .uls .om .androidmodel .rpnmodel "

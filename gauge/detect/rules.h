@@ -44,7 +44,7 @@ struct Rule {
 };
 
 std::span<const Rule> rules();
-inline constexpr int kRulesVersion = 1;  // part of a scan's identity: other rules, other findings
+inline constexpr int kRulesVersion = 2;  // part of a scan's identity: other rules, other findings
 
 std::string_view to_string(Subject subject);
 std::string_view to_string(Place place);

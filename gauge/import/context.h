@@ -100,6 +100,22 @@ Value mean_of(Emitter& e, const Value& x, graph::Ints axes, bool keep_dims);
 Value greater_or_equal(Emitter& e, const Value& a, const Value& b);  // as not (a < b): true of NaN
 Value tile(Emitter& e, const Value& x, const std::vector<std::int64_t>& repeats);
 Value mirror_pad(Emitter& e, const Value& x, const graph::Ints& before, const graph::Ints& after, bool repeat_edge);
+// Index of the largest (or least) number along an axis, the first of equals; as i32, that axis 1.
+Value arg_extreme(Emitter& e, const Value& x, std::int64_t axis, bool least);
+// The k largest (or least) along an axis in order, and their indices; `unsupported` above 128, as each takes a pass.
+std::pair<Value, Value> top_k(Emitter& e, const Value& x, std::int64_t axis, std::int64_t k, bool least);
+Value erf(Emitter& e, const Value& x);  // to 1.5e-7
+// Rows of x (n, …) under indices (…, depth) into its first `depth` axes.
+Value gather_nd(Emitter& e, const Value& x, const Value& indices);
+// x with updates written over what constant indices name, the last one of equals standing.
+Value scatter_nd(Emitter& e, const Value& x, const Value& indices, const Value& updates);
+// Blocks of (N, H, W, C) into the batch and back; `rows`: padding, or what is cut off afterwards, (before, after) of H
+// and W.
+Value space_to_batch(Emitter& e, const Value& x, const std::vector<std::int64_t>& block,
+                     const std::vector<std::int64_t>& rows);
+Value batch_to_space(Emitter& e, const Value& x, const std::vector<std::int64_t>& block,
+                     const std::vector<std::int64_t>& rows);
+Value number_range(Emitter& e, const Value& begin, const Value& end, const Value& step);
 // x[begin:end:step] with Python's rules for negative and excessive bounds; a step under 0 goes backwards.
 Value python_slice(Emitter& e, const Value& x, std::int64_t axis, std::int64_t begin, std::int64_t end,
                    std::int64_t step);

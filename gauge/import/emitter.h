@@ -20,6 +20,8 @@
 
 namespace thimble::gauge {
 
+using graph::to_string;  // of shapes and types, beside those of this folder
+
 struct Value {
   graph::TensorType type;                 // in the foreign order; floats are f32, integers i32, or bool
   std::optional<graph::Tensor> constant;  // known now, dense in the foreign order; or

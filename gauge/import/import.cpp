@@ -2,9 +2,11 @@
 #include "gauge/import/import.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/error.h"
 #include "gauge/import/context.h"
+#include "gauge/import/lower.h"
 
 namespace thimble::gauge {
 
@@ -78,11 +80,15 @@ class Importer {
 
   Import run() {
     result_.unknown = unknown_operators(model_);
+    for (const auto& [kind, count] : result_.unknown) {
+      unknown_ += fmt::format("{}{} {}", unknown_.empty() ? "" : ", ", count, kind);
+    }
     try {
       const ModelGraph& main = model_.graphs[0];
       Frame frame(0, main, nullptr);
       for (const std::int32_t i : main.inputs) frame.values[index(i)] = bind_input(main.tensors[index(i)]);
       run_ops(frame);
+      if (stopped_) fail(ErrorKind::unsupported, "{}", *stopped_);
       for (std::size_t i = 0; i < main.outputs.size(); ++i) {
         emitter_.output(main.tensors[index(main.outputs[i])].name, value_of(frame, main.outputs[i]));
       }
@@ -112,6 +118,7 @@ class Importer {
     Frame* parent;
     std::vector<std::optional<Value>> values;
     std::vector<int> readers;
+    std::set<std::int32_t> lost;  // what could not be computed
   };
 
   void note(std::string text) {
@@ -132,13 +139,15 @@ class Importer {
       // A file that gives a size to start with means it, unless it is the 1 that stands for any.
       return shape[a] < 0 || (!t.open_shape.empty() && t.open_shape[a] < 0 && shape[a] <= 1);
     };
+    // Pictures with their colours last.
+    const bool last = shape.size() == 4 && open(1) && open(2) && (shape[3] == 1 || shape[3] == 3 || shape[3] == 4);
     bool bound = false;
     for (std::size_t a = 0; a < shape.size(); ++a) {
       if (!open(a)) continue;
       bound = true;
       if (a == 0) {
         shape[a] = options_.batch.value_or(1);
-      } else if (shape.size() == 4 && a >= 2) {
+      } else if (shape.size() == 4 && (a >= 2 || last)) {
         shape[a] = 320;
       } else {
         shape[a] = shape.size() == 2 ? 512 : 1;
@@ -235,9 +244,22 @@ class Importer {
     frame_ = &frame;
     for (std::size_t i = 0; i < frame.graph.ops.size(); ++i) {
       const ModelOp& op = frame.graph.ops[i];
+      if (stopped_ && std::ranges::any_of(op.inputs, [&](std::int32_t t) { return frame.lost.contains(t); })) {
+        frame.lost.insert(op.outputs.begin(), op.outputs.end());
+        continue;
+      }
       try {
         run_op(frame, op, static_cast<std::int32_t>(i));
       } catch (const Error& e) {
+        if (options_.keep_going && frame.number == 0 && e.kind() != ErrorKind::cancelled) {
+          if (!stopped_)
+            stopped_ =
+                fmt::format("operator {} ({}{}{}): {}", i, op.type, op.name.empty() ? "" : " ", op.name, e.what());
+          frame.lost.insert(op.outputs.begin(), op.outputs.end());
+          frame_ = &frame;
+          depth_ = 0;
+          continue;
+        }
         frame_ = before;
         if (std::string_view(e.what()).starts_with("operator ")) throw;
         throw Error(e.kind() == ErrorKind::bad_input ? ErrorKind::unsupported : e.kind(),
@@ -254,10 +276,7 @@ class Importer {
     }
     const auto handler = handlers(model_).find(op.type);
     if (handler == handlers(model_).end()) {
-      std::string others;
-      for (const auto& [kind, count] : result_.unknown)
-        others += fmt::format("{}{} {}", others.empty() ? "" : ", ", count, kind);
-      fail(ErrorKind::unsupported, "not known (of all operators: {})", others);
+      fail(ErrorKind::unsupported, "not known (of all operators: {})", unknown_);
     }
     std::vector<Value> values(op.inputs.size());
     std::vector<bool> present(op.inputs.size());
@@ -300,6 +319,8 @@ class Importer {
   Emitter emitter_;
   Context::Branch branch_;
   Import result_;
+  std::string unknown_;                 // all kinds that are not known, with how often they occur
+  std::optional<std::string> stopped_;  // the first operator that could not be taken, when it keeps going
   Frame* frame_ = nullptr;
   int depth_ = 0;
 };
@@ -307,7 +328,9 @@ class Importer {
 }  // namespace
 
 std::map<std::string, int> unknown_operators(const Model& model) {
+  if (lowers(model.format)) return lower(model).unknown;
   std::map<std::string, int> out;
+  if (model.format != "tflite" && model.format != "onnx") return out;
   for (const ModelGraph& g : model.graphs) {
     for (const ModelOp& op : g.ops) {
       if (op.type != "Constant" && !handlers(model).contains(op.type)) ++out[op.type];
@@ -316,6 +339,19 @@ std::map<std::string, int> unknown_operators(const Model& model) {
   return out;
 }
 
-Import import_model(const Model& model, const ImportOptions& options) { return Importer(model, options).run(); }
+Import import_model(const Model& model, const ImportOptions& options) {
+  if (model.format == "tflite" || model.format == "onnx") return Importer(model, options).run();
+  Import out;
+  if (!lowers(model.format) || model.graphs.at(0).ops.empty()) {
+    out.stopped = model.graphs.at(0).ops.empty() ? "tensors alone: there is no network"
+                                                 : fmt::format("networks of format {} are not imported", model.format);
+    return out;
+  }
+  const Lowered low = lower(model);
+  out = Importer(low.model, options).run();
+  for (ImportedLayer& l : out.layers) l.op = low.origin[index(l.op)];
+  out.unknown = low.unknown;
+  return out;
+}
 
 }  // namespace thimble::gauge

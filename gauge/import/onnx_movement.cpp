@@ -182,20 +182,39 @@ void expand(Context& c) {
   c.out(c.e.broadcast(c.in(0), broadcast_shapes(c.in(0).shape(), wanted)));
 }
 
-void range(Context& c) {
-  const auto number = [&](std::size_t i, const char* what) {
-    const auto v = c.e.known_numbers(c.in(i), what);
-    if (v.size() != 1) fail(ErrorKind::bad_file, "{} of {} numbers", what, v.size());
-    return v[0];
-  };
-  const double begin = number(0, "start"), end = number(1, "limit"), step = number(2, "delta");
-  const double n = std::ceil((end - begin) / step);
-  if (!(n <= 1 << 22)) fail(ErrorKind::unsupported, "a range of {} numbers", n);
-  std::vector<float> values;
-  for (std::int64_t i = 0; i < static_cast<std::int64_t>(n); ++i) {
-    values.push_back(static_cast<float>(begin + static_cast<double>(i) * step));
+template <bool least>
+void arg_extreme_of(Context& c) {
+  const Value& x = c.in(0);
+  if (c.op.integer("select_last_index", 0) != 0) fail(ErrorKind::unsupported, "the last of equals");
+  const std::int64_t axis = Context::axis(c.op.integer("axis", 0), x.rank());
+  Value y = arg_extreme(c.e, x, axis, least);
+  if (c.op.integer("keepdims", 1) == 0) {
+    Shape shape = y.shape();
+    shape.erase(shape.begin() + axis);
+    y = c.e.reshape(y, shape);
   }
-  c.out(c.e.cast(c.e.constant(Tensor::of({static_cast<std::int64_t>(values.size())}, values)), c.in(0).type.dtype));
+  c.out(y);
+}
+
+void top_k_of(Context& c) {
+  const Value& x = c.in(0);
+  const auto k = c.op.has("k") ? std::vector<std::int64_t>{c.op.integer("k", 1)} : c.e.known_integers(c.in(1), "k");
+  if (k.size() != 1) fail(ErrorKind::bad_file, "k of {} numbers", k.size());
+  auto [values, indices] =
+      top_k(c.e, x, Context::axis(c.op.integer("axis", -1), x.rank()), k[0], c.op.integer("largest", 1) == 0);
+  c.out(0, values);
+  c.out(1, indices);
+}
+
+void gather_nd_of(Context& c) {
+  if (c.op.integer("batch_dims", 0) != 0) fail(ErrorKind::unsupported, "batch_dims {}", c.op.integer("batch_dims", 0));
+  c.out(gather_nd(c.e, c.in(0), c.in(1)));
+}
+
+void scatter_nd_of(Context& c) {
+  if (c.op.text("reduction", "none") != "none")
+    fail(ErrorKind::unsupported, "reduction {}", c.op.text("reduction", ""));
+  c.out(scatter_nd(c.e, c.in(0), c.in(1), c.in(2)));
 }
 
 // Channels-first pictures: (N, C, H, W).
@@ -226,7 +245,12 @@ HandlerTable onnx_movement_handlers() {
           {"ConstantOfShape", constant_of_shape},
           {"Expand", expand},
           {"Tile", [](Context& c) { c.out(tile(c.e, c.in(0), c.e.known_integers(c.in(1), "repeats"))); }},
-          {"Range", range},
+          {"Range", [](Context& c) { c.out(number_range(c.e, c.in(0), c.in(1), c.in(2))); }},
+          {"ArgMax", arg_extreme_of<false>},
+          {"ArgMin", arg_extreme_of<true>},
+          {"TopK", top_k_of},
+          {"GatherND", gather_nd_of},
+          {"ScatterND", scatter_nd_of},
           {"DepthToSpace", depth_space<true>},
           {"SpaceToDepth", depth_space<false>}};
 }

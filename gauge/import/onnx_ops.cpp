@@ -205,6 +205,7 @@ const HandlerTable& onnx_handlers() {
         {"HardSigmoid", hard_sigmoid},
         {"Gelu", gelu},
         {"com.microsoft:Gelu", gelu},
+        {"Erf", [](Context& c) { c.out(erf(c.e, c.in(0))); }},
         {"Clip", clip},
         {"Cast", cast},
         {"CastLike", [](Context& c) { c.out(c.e.cast(c.in(0), c.in(1).type.dtype)); }},
@@ -221,8 +222,8 @@ const HandlerTable& onnx_handlers() {
         {"Identity", same},
         {"Dropout", same},
     };
-    for (const HandlerTable& more :
-         {onnx_movement_handlers(), onnx_layer_handlers(), onnx_recurrent_handlers(), onnx_quantised_handlers()}) {
+    for (const HandlerTable& more : {onnx_movement_handlers(), onnx_layer_handlers(), onnx_recurrent_handlers(),
+                                     onnx_quantised_handlers(), onnx_attention_handlers()}) {
       t.insert(more.begin(), more.end());
     }
     return t;

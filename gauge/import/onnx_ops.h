@@ -9,6 +9,7 @@ HandlerTable onnx_movement_handlers();
 HandlerTable onnx_layer_handlers();
 HandlerTable onnx_recurrent_handlers();
 HandlerTable onnx_quantised_handlers();
+HandlerTable onnx_attention_handlers();
 
 inline std::int64_t opset(const Context& c) {
   const auto it = c.model.opsets.find("");

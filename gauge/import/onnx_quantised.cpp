@@ -1,6 +1,7 @@
 // ONNX's quantised operators, carried in f32: a quantised value is the whole number that the file means, held in f32,
 // so that what is rounded in the file is rounded here. Sums of products are f32 and lose what lies below 2^-24 of them.
 #include "gauge/import/onnx_ops.h"
+#include "gauge/model/onnx_tensor.h"
 
 namespace thimble::gauge {
 
@@ -8,10 +9,23 @@ using namespace graph;
 
 namespace {
 
-// A scale or zero point of one value, or of as many as axis `axis` of x has.
+// A scale or zero point of one value, of as many as axis `axis` of x has, or of one for each block along it.
 Value along(Context& c, const Value& v, const Value& x) {
-  if (v.type.elements() == 1) return c.e.reshape(v, {});
+  const std::int64_t block = c.op.integer("block_size", 0);
+  if (v.type.elements() == 1 && block == 0) return c.e.reshape(v, {});
   const std::int64_t axis = Context::axis(c.op.integer("axis", 1), x.rank());
+  if (block != 0) {
+    if (v.rank() != x.rank() || block < 1 || v.dim(axis) != (x.dim(axis) + block - 1) / block) {
+      fail(ErrorKind::bad_file, "blocks of {} with scales {} of {}", block, to_string(v.type), to_string(x.type));
+    }
+    Shape one = v.shape(), wide, all = v.shape();
+    one.insert(one.begin() + axis + 1, 1);
+    wide = one;
+    wide[static_cast<std::size_t>(axis) + 1] = block;
+    all[static_cast<std::size_t>(axis)] *= block;
+    const Value each = c.e.reshape(c.e.broadcast(c.e.reshape(v, one), wide), all);
+    return c.e.slice(each, axis, 0, x.dim(axis));
+  }
   if (v.rank() != 1 || v.dim(0) != x.dim(axis))
     fail(ErrorKind::unsupported, "scales {} of {}", to_string(v.type), to_string(x.type));
   Shape shape(x.shape().size(), 1);
@@ -27,17 +41,31 @@ void dequantize_linear(Context& c) {
   c.out(c.e.mul(centred, along(c, c.in(1), x)));
 }
 
+// The type of input 2: as the file has it, or as the cast that makes it says.
+std::string_view type_of_zero(Context& c) {
+  const std::int32_t zero = c.op.inputs[2];
+  for (const ModelOp& op : c.graph.ops) {
+    if (op.type == "Cast" && !op.outputs.empty() && op.outputs[0] == zero)
+      return onnx_element(static_cast<std::uint64_t>(op.integer("to", 0))).name;
+  }
+  return c.graph.tensors[static_cast<std::size_t>(zero)].type.name;
+}
+
 void quantize_linear(Context& c) {
   const Value& x = c.in(0);
+  constexpr std::int64_t kUint8 = 2, kInt8 = 3;  // of TensorProto.DataType
   double low = 0, high = 255;
-  if (c.has(2)) {
-    const std::string_view type = c.graph.tensors[static_cast<std::size_t>(c.op.inputs[2])].type.name;
-    if (type == "i8") {
-      low = -128;
-      high = 127;
-    } else if (type != "u8") {
-      fail(ErrorKind::unsupported, "quantised to {}", type);
-    }
+  std::string_view type = "u8";
+  if (const std::int64_t asked = c.op.integer("output_dtype", 0); asked != 0) {
+    type = asked == kInt8 ? "i8" : asked == kUint8 ? "u8" : "another type";
+  } else if (c.has(2)) {
+    type = type_of_zero(c);
+  }
+  if (type == "i8") {
+    low = -128;
+    high = 127;
+  } else if (type != "u8") {
+    fail(ErrorKind::unsupported, "quantised to {}", type);
   }
   const Value rounded = c.e.unary(UnaryKind::round, c.e.div(x, along(c, c.in(1), x)));
   const Value placed = c.has(2) ? c.e.add(rounded, along(c, as_number(c, c.in(2)), x)) : rounded;

@@ -175,6 +175,32 @@ void split_v(Context& c) {  // x, sizes, axis
   split_parts(c, x, axis, sizes);
 }
 
+template <bool least>
+void arg_extreme_of(Context& c) {  // x, axis
+  const Value& x = c.in(0);
+  const auto a = c.e.known_integers(c.in(1), "an axis");
+  if (a.size() != 1) fail(ErrorKind::bad_file, "{} axes", a.size());
+  const std::int64_t axis = Context::axis(a[0], x.rank());
+  const Value y = arg_extreme(c.e, x, axis, least);
+  Shape shape = y.shape();
+  shape.erase(shape.begin() + axis);
+  c.out(c.e.reshape(y, shape));
+}
+
+void top_k_of(Context& c) {
+  const auto k = c.e.known_integers(c.in(1), "k");
+  if (k.size() != 1) fail(ErrorKind::bad_file, "k of {} numbers", k.size());
+  auto [values, indices] = top_k(c.e, c.in(0), Context::axis(-1, c.in(0).rank()), k[0], false);
+  c.out(0, values);
+  c.out(1, indices);
+}
+
+template <bool to_batch>
+void batch_space(Context& c) {
+  const auto block = c.e.known_integers(c.in(1), "a block"), rows = c.e.known_integers(c.in(2), "padding");
+  c.out(to_batch ? space_to_batch(c.e, c.in(0), block, rows) : batch_to_space(c.e, c.in(0), block, rows));
+}
+
 void shape_of(Context& c) { c.out(c.e.integers(c.in(0).shape())); }
 
 void fill(Context& c) { c.out(c.e.broadcast(c.e.reshape(c.in(1), {}), c.e.known_integers(c.in(0), "a shape"))); }
@@ -201,6 +227,13 @@ HandlerTable tflite_movement_handlers() {
       {"SPLIT", split},
       {"SPLIT_V", split_v},
       {"SHAPE", shape_of},
+      {"ARG_MAX", arg_extreme_of<false>},
+      {"ARG_MIN", arg_extreme_of<true>},
+      {"TOPK_V2", top_k_of},
+      {"GATHER_ND", [](Context& c) { c.out(gather_nd(c.e, c.in(0), c.in(1))); }},
+      {"SPACE_TO_BATCH_ND", batch_space<true>},
+      {"BATCH_TO_SPACE_ND", batch_space<false>},
+      {"RANGE", [](Context& c) { c.out(number_range(c.e, c.in(0), c.in(1), c.in(2))); }},
       {"RANK", [](Context& c) { c.out(c.e.scalar(static_cast<double>(c.in(0).rank()), DType::i32)); }},
       {"FILL", fill},
       {"BROADCAST_TO", broadcast_to},

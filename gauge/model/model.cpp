@@ -1,9 +1,7 @@
-// Attribute access, and the choice of a reader.
+// Attribute access and element types.
 #include "gauge/model/model.h"
 
 #include <algorithm>
-
-#include "base/error.h"
 
 namespace thimble::gauge {
 namespace {
@@ -14,13 +12,20 @@ const T* find(const ModelOp& op, std::string_view key) {
   return it == op.attributes.end() ? nullptr : std::get_if<T>(&it->second);
 }
 
-bool has_suffix(std::string_view path, std::string_view suffix) {
-  if (path.size() < suffix.size()) return false;
-  return std::ranges::equal(path.substr(path.size() - suffix.size()), suffix,
-                            [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; });
-}
-
 }  // namespace
+
+ElementType element_type(std::string_view name) {
+  static constexpr ElementType kTypes[] = {{"f32", 32, DType::f32},   {"f16", 16, DType::f16},
+                                           {"bf16", 16, DType::bf16}, {"f64", 64, DType::f64},
+                                           {"i8", 8, DType::i8},      {"u8", 8, DType::u8},
+                                           {"i16", 16, {}},           {"u16", 16, {}},
+                                           {"i32", 32, DType::i32},   {"u32", 32, {}},
+                                           {"i64", 64, DType::i64},   {"u64", 64, {}},
+                                           {"c64", 64, {}},           {"bool", 8, DType::boolean},
+                                           {"string", 0, {}}};
+  const auto* it = std::ranges::find(kTypes, name, &ElementType::name);
+  return it == std::end(kTypes) ? ElementType{name, 0, {}} : *it;
+}
 
 std::int64_t ModelTensor::elements() const {
   graph::Shape known = shape;
@@ -51,22 +56,6 @@ std::vector<std::int64_t> ModelOp::integers(std::string_view key, std::vector<st
 std::vector<double> ModelOp::numbers(std::string_view key) const {
   const auto* v = find<std::vector<double>>(*this, key);
   return v ? *v : std::vector<double>{};
-}
-
-Model read_model(Bytes bytes, const std::string& path, std::shared_ptr<const void> owner) {
-  const bool tflite = starts_with(bytes, "TFL3", 4);
-  if (tflite || has_suffix(path, ".tflite") || has_suffix(path, ".tfl") || has_suffix(path, ".lite")) {
-    return read_tflite(bytes, std::move(owner));
-  }
-  if (has_suffix(path, ".onnx") || (!bytes.empty() && bytes[0] == std::byte{8})) {
-    return read_onnx(bytes, std::filesystem::path(path).parent_path(), std::move(owner));
-  }
-  fail(ErrorKind::unsupported, "{}: not a TFLite or ONNX model; 'thimble gauge scan' tells what it is", path);
-}
-
-Model open_model(const std::filesystem::path& path) {
-  const std::shared_ptr<const MappedFile> file = MappedFile::open(path);
-  return read_model(file->bytes(), path.string(), file);
 }
 
 }  // namespace thimble::gauge

@@ -1,6 +1,6 @@
-// A foreign model as its file says it: graphs of named operators, tensors with their constants, quantisation and
+// A foreign model as its files say it: graphs of named operators, tensors with their constants, quantisation and
 // sparsity. One form for all formats, read by the analysis and by the importers (gauge/import).
-// Not here: what operators mean, and any inference of shapes.
+// Not here: what operators mean, and any inference of shapes. The readers of single formats: readers.h.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "gauge/bytes.h"
+#include "gauge/container/walk.h"
 #include "graph/tensor.h"
 
 namespace thimble::gauge {
@@ -27,12 +28,17 @@ struct ElementType {
   std::optional<DType> dtype;
 };
 
-struct Quantisation {  // real = scale (stored - zero_point)
+struct Quantisation {  // real = scale (stored - zero_point) + offset
   std::vector<float> scales;
   std::vector<std::int64_t> zero_points;
   std::int64_t axis = 0;  // of the scales, when there are several
+  double offset = 0;
+  bool integer = false;  // the real numbers are whole: stored indices, shapes
   bool empty() const { return scales.empty(); }
 };
+
+// "f32", "f16", "bf16", "f64", "i8" …; for other names an element of no fixed size.
+ElementType element_type(std::string_view name);
 
 // A size that the file leaves open is -1 in `shape`; in TFLite the file gives a size to start with all the same.
 struct ModelTensor {
@@ -75,7 +81,7 @@ struct ModelGraph {
 };
 
 struct Model {
-  std::string format;    // "tflite", "onnx"
+  std::string format;    // "tflite", "onnx", "caffe" …: see readers.h
   std::string producer;  // or description, as the file says
   std::int64_t version = 0;
   std::map<std::string, std::int64_t> opsets;  // ONNX: domain ("" is the standard one) to version
@@ -83,7 +89,10 @@ struct Model {
   std::vector<std::string> metadata;           // names
   std::deque<std::vector<std::byte>> storage;  // constants that were unpacked
   std::shared_ptr<const void> owner;           // keeps the file's bytes
-  Bytes content;                               // the file's bytes
+  Bytes content;                               // the main file's bytes
+  // Files beside the main one: weights, variables, the text of a network. They count for size and hashes.
+  std::vector<Content> parts;
+  std::vector<std::string> remarks;  // what the files lack or the reader leaves out
 };
 
 // `directory`: where an ONNX model's tensors that lie in other files are looked for, by plain relative names inside it;
@@ -92,8 +101,9 @@ struct Model {
 Model read_tflite(Bytes bytes, std::shared_ptr<const void> owner = {});
 Model read_onnx(Bytes bytes, const std::filesystem::path& directory = {}, std::shared_ptr<const void> owner = {});
 
-// By content, else by suffix; `unsupported` for formats that are not read whole.
-Model read_model(Bytes bytes, const std::string& path, std::shared_ptr<const void> owner = {});
+// By content, else by suffix; `siblings` gives the files beside it. `unsupported` for what no reader takes.
+Model read_model(Bytes bytes, const std::string& path, std::shared_ptr<const void> owner = {},
+                 const Siblings* siblings = nullptr);
 Model open_model(const std::filesystem::path& path);
 
 }  // namespace thimble::gauge

@@ -6,6 +6,7 @@
 namespace thimble::gauge {
 
 extern const ModelProbe kTfliteProbe, kOnnxProbe, kGgufProbe, kSafetensorsProbe, kNcnnParamProbe, kNcnnBinaryParamProbe,
-    kNcnnBinProbe;
+    kNcnnBinProbe, kCaffeProbe, kSavedModelProbe, kTensorflowProbe, kTfjsProbe, kMnnProbe, kPytorchProbe, kCoremlProbe,
+    kDlcProbe;
 
 }  // namespace thimble::gauge

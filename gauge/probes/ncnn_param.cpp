@@ -10,6 +10,87 @@ namespace thimble::gauge {
 namespace {
 
 constexpr std::uint64_t kMostLayers = 1'000'000;
+constexpr int kArrays = -23300;
+
+// By the numbers of binary files.
+constexpr const char* kTypes[] = {"AbsVal",
+                                  "ArgMax",
+                                  "BatchNorm",
+                                  "Bias",
+                                  "BNLL",
+                                  "Concat",
+                                  "Convolution",
+                                  "Crop",
+                                  "Deconvolution",
+                                  "Dropout",
+                                  "Eltwise",
+                                  "ELU",
+                                  "Embed",
+                                  "Exp",
+                                  "Flatten",
+                                  "InnerProduct",
+                                  "Input",
+                                  "Log",
+                                  "LRN",
+                                  "MemoryData",
+                                  "MVN",
+                                  "Pooling",
+                                  "Power",
+                                  "PReLU",
+                                  "Proposal",
+                                  "Reduction",
+                                  "ReLU",
+                                  "Reshape",
+                                  "ROIPooling",
+                                  "Scale",
+                                  "Sigmoid",
+                                  "Slice",
+                                  "Softmax",
+                                  "Split",
+                                  "SPP",
+                                  "TanH",
+                                  "Threshold",
+                                  "Tile",
+                                  "RNN",
+                                  "LSTM",
+                                  "BinaryOp",
+                                  "UnaryOp",
+                                  "ConvolutionDepthWise",
+                                  "Padding",
+                                  "Squeeze",
+                                  "ExpandDims",
+                                  "Normalize",
+                                  "Permute",
+                                  "PriorBox",
+                                  "DetectionOutput",
+                                  "Interp",
+                                  "DeconvolutionDepthWise",
+                                  "ShuffleChannel",
+                                  "InstanceNorm",
+                                  "Clip",
+                                  "Reorg",
+                                  "YoloDetectionOutput",
+                                  "Quantize",
+                                  "Dequantize",
+                                  "Yolov3DetectionOutput",
+                                  "PSROIPooling",
+                                  "ROIAlign",
+                                  "Packing",
+                                  "Requantize",
+                                  "Cast",
+                                  "HardSigmoid",
+                                  "SELU",
+                                  "HardSwish",
+                                  "Noop",
+                                  "PixelShuffle",
+                                  "DeepCopy",
+                                  "Mish",
+                                  "StatisticsPooling",
+                                  "Swish",
+                                  "Gemm",
+                                  "GroupNorm",
+                                  "LayerNorm",
+                                  "Softplus"};
 
 std::string_view next_line(std::string_view& text) {
   const std::size_t end = std::min(text.find('\n'), text.size());
@@ -42,14 +123,34 @@ std::uint64_t count_of(std::string_view& line, const char* what) {
   return value;
 }
 
+// "0.2", or "2,0.2,1.0" behind a key of -23300 - k: a count and as many numbers.
+void read_numbers(std::string_view word, int key, NcnnLayer& layer) {
+  std::vector<double> values;
+  while (!word.empty()) {
+    const std::size_t comma = std::min(word.find(','), word.size());
+    double v = 0;
+    if (!number(word.substr(0, comma), v)) return;  // a text, which no layer of a network needs
+    values.push_back(v);
+    word.remove_prefix(std::min(comma + 1, word.size()));
+  }
+  if (key > kArrays) {
+    layer.numbers[key] = std::move(values);
+  } else if (!values.empty()) {
+    layer.numbers[kArrays - key] = {values.begin() + 1, values.end()};
+  }
+}
+
 NcnnLayer read_layer(std::string_view line, std::uint64_t& outputs) {
   NcnnLayer layer;
   layer.type = next_word(line);
   const std::string_view name = next_word(line);
   if (layer.type.empty() || name.empty()) fail(ErrorKind::bad_file, "ncnn: a line without type and name");
+  layer.name = name;
   const std::uint64_t inputs = count_of(line, "inputs"), made = count_of(line, "outputs");
   for (std::uint64_t i = 0; i < inputs + made; ++i) {
-    if (next_word(line).empty()) fail(ErrorKind::bad_file, "ncnn: layer '{}' misses names of blobs", printable(name));
+    const std::string_view blob = next_word(line);
+    if (blob.empty()) fail(ErrorKind::bad_file, "ncnn: layer '{}' misses names of blobs", printable(name));
+    (i < inputs ? layer.inputs : layer.outputs).emplace_back(blob);
   }
   outputs += made;
   for (std::string_view word = next_word(line); !word.empty(); word = next_word(line)) {
@@ -60,7 +161,11 @@ NcnnLayer read_layer(std::string_view line, std::uint64_t& outputs) {
            printable(word.substr(0, 40)));
     }
     std::int64_t value = 0;
-    if (number(word.substr(equals + 1), value)) layer.parameters[key] = value;
+    if (number(word.substr(equals + 1), value)) {
+      layer.parameters[key] = value;
+    } else {
+      read_numbers(word.substr(equals + 1), key, layer);
+    }
   }
   return layer;
 }
@@ -128,7 +233,7 @@ NcnnNetwork read_ncnn_text(std::string_view text, bool needs_magic) {
 }
 
 NcnnNetwork read_ncnn_binary(Bytes bytes) {
-  constexpr std::int32_t kEnd = -233, kArrays = -23300;
+  constexpr std::int32_t kEnd = -233;
   Reader r(bytes, "ncnn binary param");
   r.skip(4);
   const std::uint32_t layers = r.u32(), blobs = r.u32();
@@ -138,15 +243,20 @@ NcnnNetwork read_ncnn_binary(Bytes bytes) {
   NcnnNetwork network;
   for (std::uint32_t i = 0; i < layers; ++i) {
     NcnnLayer layer;
-    layer.type = "#" + std::to_string(r.u32());
+    const std::uint32_t type = r.u32();
+    layer.type = type < std::size(kTypes) ? kTypes[type] : "#" + std::to_string(type);
     const std::uint64_t inputs = r.u32(), outputs = r.u32();
     Reader names(r.take(4 * (inputs + outputs)), "ncnn blobs");
-    while (!names.done()) {
-      if (names.u32() >= blobs) fail(ErrorKind::bad_file, "ncnn: layer {} names a blob past the {}", i, blobs);
+    for (std::uint64_t k = 0; !names.done(); ++k) {
+      const std::uint32_t blob = names.u32();
+      if (blob >= blobs) fail(ErrorKind::bad_file, "ncnn: layer {} names a blob past the {}", i, blobs);
+      (k < inputs ? layer.inputs : layer.outputs).push_back(std::to_string(blob));
     }
     for (auto key = r.get<std::int32_t>(); key != kEnd; key = r.get<std::int32_t>()) {
       if (key <= kArrays) {
-        r.skip(std::uint64_t{4} * r.u32());
+        Reader values(r.take(std::uint64_t{4} * r.u32()), "ncnn numbers");
+        auto& list = layer.numbers[kArrays - key];
+        while (!values.done()) list.push_back(double{values.get<float>()});
       } else if (key >= 0 && key < 32) {
         layer.parameters[key] = r.get<std::int32_t>();
       } else {

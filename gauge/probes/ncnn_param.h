@@ -15,12 +15,19 @@ inline constexpr std::string_view kNcnnTextMagic = "7767517";
 inline constexpr std::uint32_t kNcnnBinaryMagic = 0x007685DD;
 
 struct NcnnLayer {
-  std::string type;                        // "Convolution"; of binary files "#6"
-  std::map<int, std::int64_t> parameters;  // whole numbers only: k=v
+  std::string type;                            // "Convolution"; of binary files by number, "#200" when it is not known
+  std::string name;                            // empty in binary files
+  std::vector<std::string> inputs, outputs;    // blobs; numbers in binary files
+  std::map<int, std::int64_t> parameters;      // whole numbers: k=v
+  std::map<int, std::vector<double>> numbers;  // all others, arrays by their own key (-23301=2,0.2,1 is key 1)
 
   std::int64_t get(int key, std::int64_t fallback = 0) const {
     const auto at = parameters.find(key);
     return at == parameters.end() ? fallback : at->second;
+  }
+  std::vector<double> list(int key) const {
+    const auto at = numbers.find(key);
+    return at == numbers.end() ? std::vector<double>{} : at->second;
   }
 };
 

@@ -7,14 +7,22 @@
 namespace thimble::gauge {
 
 std::span<const ModelProbe* const> model_probes() {
-  static constexpr std::array<const ModelProbe*, 7> kTable{
+  static constexpr std::array<const ModelProbe*, 15> kTable{
       &kTfliteProbe,       // FlatBuffers, TFL3
       &kGgufProbe,         // GGUF
       &kSafetensorsProbe,  // length, JSON, bytes
       &kNcnnParamProbe,    // text
       &kNcnnBinaryParamProbe,
-      &kOnnxProbe,     // protobuf without magic
-      &kNcnnBinProbe,  // needs its .param
+      &kTfjsProbe,  // JSON
+      &kDlcProbe,   // FlatBuffers behind a header
+      &kPytorchProbe,
+      &kCaffeProbe,  // from here on known by their names alone
+      &kMnnProbe,
+      &kCoremlProbe,
+      &kSavedModelProbe,
+      &kOnnxProbe,        // protobuf without magic
+      &kTensorflowProbe,  // likewise
+      &kNcnnBinProbe,     // needs its .param
   };
   return kTable;
 }

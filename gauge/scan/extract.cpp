@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "base/file.h"
+#include "gauge/model/folder.h"
 #include "gauge/scan/candidates.h"
 #include "gauge/store/sqlite.h"
 
@@ -13,7 +14,10 @@ constexpr std::uint64_t kLeastBlob = 64;
 
 class ModelVisitor final : public Visitor {
  public:
-  explicit ModelVisitor(const std::function<void(const ModelRecord&, Bytes)>& f) : candidates_(models_, failures_, f) {}
+  explicit ModelVisitor(const std::function<void(const FoundModel&)>& f)
+      : candidates_(models_, failures_, [this, &f](const ModelRecord& record, Bytes bytes) {
+          f({record, bytes, siblings_});
+        }) {}
 
   bool meet(const Item& item) override {
     switch (item.kind.file_class) {
@@ -24,6 +28,7 @@ class ModelVisitor final : public Visitor {
     }
   }
   void whole(const Item& item, Bytes bytes, const std::vector<Range>& covered) override {
+    siblings_ = item.siblings;
     if (item.kind.name != "dex") candidates_.look(item, bytes, covered);
   }
   void failure(const std::string&, FailureKind, const std::string&) override {}
@@ -32,15 +37,18 @@ class ModelVisitor final : public Visitor {
   std::vector<ModelRecord> models_;
   std::vector<FailureRecord> failures_;
   Candidates candidates_;
+  const Siblings* siblings_ = nullptr;
 };
 
 }  // namespace
 
 void for_each_model(const std::string& package, const Limits& limits, const CancelToken& cancel,
-                    const std::function<void(const ModelRecord& model, Bytes bytes)>& f) {
+                    const std::function<void(const FoundModel& model)>& f) {
   const auto file = MappedFile::open(package);
+  const std::filesystem::path path(package);
+  const FolderSiblings siblings(path.parent_path(), limits.memory);
   ModelVisitor visitor(f);
-  walk(file->bytes(), std::filesystem::path(package).filename().string(), limits, nullptr, visitor, cancel);
+  walk(file->bytes(), path.filename().string(), limits, &siblings, visitor, cancel);
 }
 
 bool is_database(const std::string& path) {

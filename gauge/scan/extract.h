@@ -10,10 +10,17 @@
 
 namespace thimble::gauge {
 
-// Calls f(path inside the package, format, bytes) for each model; the bytes are valid during the call. A file that is a
-// model itself is one with its own name. Bad content is passed over; `io` when the file cannot be read.
+// A model inside a package; valid during the call.
+struct FoundModel {
+  const ModelRecord& record;
+  Bytes bytes;               // of the main file
+  const Siblings* siblings;  // the files beside it, null when there are none
+};
+
+// Calls f for each model. A file that is a model itself is one with its own name. Bad content is passed over; `io` when
+// the file cannot be read.
 void for_each_model(const std::string& package, const Limits& limits, const CancelToken& cancel,
-                    const std::function<void(const ModelRecord& model, Bytes bytes)>& f);
+                    const std::function<void(const FoundModel& model)>& f);
 
 // The packages that a scan's database names, those that are still there.
 std::vector<std::string> packages_of(const std::string& database);

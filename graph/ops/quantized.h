@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "graph/ops/movement.h"
+
 namespace thimble::graph {
 
 // y = x W^T + bias, as Linear: x (..., I), weight, scale f32 (O, groups), optional bias (O): (..., O).
@@ -26,6 +28,26 @@ struct QuantLinear {
     visit("bits", self.bits);
     visit("group", self.group);
     visit("activations", self.activations);
+    visit("asymmetric", self.asymmetric);
+  }
+};
+
+// y = conv2d(x, W) + bias, as Conv2d, W[o, ...] = scale[o] * weight[o, ...]: x (B, H, W, I), weight i8 (O, I/groups,
+// kh, kw), scale f32 (O, 1), optional bias (O). Every picture of x is s (q - z) as a row is in QuantLinear, with the
+// least and the largest of all its numbers, and the convolution is one of integers; padding is exactly zero. A picture,
+// not a pixel, shares a scale, so that sums over taps are integers. C1: as Conv2d. C2: x is floating.
+struct QuantConv2d {
+  Ints stride{1, 1};
+  Ints padding{0, 0, 0, 0};
+  Ints dilation{1, 1};
+  std::int64_t groups = 1;
+  bool asymmetric = false;
+  bool operator==(const QuantConv2d&) const = default;
+  static void attributes(auto& self, auto&& visit) {
+    visit("stride", self.stride);
+    visit("padding", self.padding);
+    visit("dilation", self.dilation);
+    visit("groups", self.groups);
     visit("asymmetric", self.asymmetric);
   }
 };

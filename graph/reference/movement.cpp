@@ -3,10 +3,10 @@
 
 #include "graph/reference/interpret.h"
 
+#include "base/index.h"
+
 namespace thimble::graph::reference {
 namespace {
-
-std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 // Copies `x` to the place of `y` that begins at `offset` elements, axis by axis.
 void place(const Array& x, Array& y, std::int64_t offset) {

@@ -1,6 +1,7 @@
 // 2-D convolution of channels-last pictures, (B, H, W, C) -> (B, OH, OW, O), with the epilogue of gemm.
 // Implicit matrix product: patches are gathered block by block into per-thread scratch, on the kernels of gemm/.
-// 1x1 with stride 1 is a plain product; depthwise has its own kernel. Not here: transposed convolution, Winograd.
+// 1x1 with stride 1 is a plain product; depthwise ones, those of few inputs and those of few outputs have kernels of
+// their own that read the picture where it lies. Not here: transposed convolution, Winograd.
 //
 //   ConvPlan plan = plan_conv({.B = 1, .H = 64, .W = 64, .C = 320, .O = 320, .kh = 3, .kw = 3, .pad_top = 1, ...},
 //                             DType::bf16, pool.threads());
@@ -31,17 +32,19 @@ struct ConvShape {
   std::int64_t out_w() const;
 };
 
-struct DepthwiseKernel;  // a row of conv/kernels.inc
+struct DepthwiseKernel;  // rows of conv/kernels.inc
+struct DirectKernel;
 
 // How one convolution will run. A plain value; refers to kernel tables of static storage only.
 struct ConvPlan {
-  enum class Kind : std::uint8_t { gemm, implicit, depthwise };
+  enum class Kind : std::uint8_t { gemm, implicit, depthwise, direct };
   ConvShape shape;
   DType type = DType::f32;  // of x; y and residual have this type, or f32
   int threads = 1;
   Kind kind = Kind::gemm;
   const GemmKernel* gemm = nullptr;
   const DepthwiseKernel* depthwise = nullptr;
+  const DirectKernel* direct = nullptr;
   std::int64_t M = 0, N = 0, K = 0;    // per group: pixels, outputs, taps * inputs
   std::size_t group_packed_bytes = 0;  // packed weights of one group
 };

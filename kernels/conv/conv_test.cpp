@@ -74,7 +74,8 @@ std::vector<std::byte> run_conv(const ConvPlan& plan, const Options& o = {}, boo
   conv(plan, args, pool, scratch.data());
   if (!compare) return y;
 
-  const bool pairs = plan.kind != ConvPlan::Kind::depthwise && plan.gemm->layout == WeightLayout::bf16_pair;
+  const bool products = plan.kind == ConvPlan::Kind::gemm || plan.kind == ConvPlan::Kind::implicit;
+  const bool pairs = products && plan.gemm->layout == WeightLayout::bf16_pair;
   const double eps = (pairs ? 2 : 1) * (8 + 2 * std::sqrt(double(plan.K))) * 0x1p-24;
   std::vector<float> got(r.size());
   convert(y_type, y.data(), DType::f32, got.data(), got.size());
@@ -211,6 +212,25 @@ TEST(Conv, Depthwise) {
   }
 }
 
+TEST(Conv, FewInputsOrOutputs) {
+  for (Isa isa : usable_isas()) {
+    for (DType type : {DType::f32, DType::bf16}) {
+      for (const auto& [C, O] : {std::array<std::int64_t, 2>{3, 20}, {5, 70}, {33, 3}, {64, 1}, {40, 4}}) {
+        for (const ConvShape& s : geometries(C, O, 1)) {
+          const ConvPlan plan = plan_conv(s, type, 2, isa);
+          if (O > 4 && type == DType::bf16) continue;  // products
+          if (!s.upsample) {
+            ASSERT_EQ(plan.kind, ConvPlan::Kind::direct) << C << ' ' << O;
+          }
+          run_conv(plan);
+          run_conv(plan, {.epilogue = true, .extra_ld = 5, .bf16_out = true, .w_type = DType::bf16, .threads = 2});
+          if (HasFailure()) return;
+        }
+      }
+    }
+  }
+}
+
 TEST(Conv, ThreadsDoNotChangeABit) {
   ConvShape s = shape(40, 70, 3);
   s.H = s.W = 19;
@@ -229,8 +249,8 @@ TEST(Conv, ThreadsDoNotChangeABit) {
 }
 
 TEST(Conv, PlainOneByOneIsAProduct) {
-  EXPECT_EQ(plan_conv(shape(8, 8, 1), DType::f32, 1).kind, ConvPlan::Kind::gemm);
-  EXPECT_EQ(plan_conv(shape(8, 8, 3), DType::f32, 1).kind, ConvPlan::Kind::implicit);
+  EXPECT_EQ(plan_conv(shape(256, 8, 1), DType::f32, 1).kind, ConvPlan::Kind::gemm);
+  EXPECT_EQ(plan_conv(shape(32, 8, 3), DType::f32, 1).kind, ConvPlan::Kind::implicit);
 }
 
 TEST(Conv, WrongShapesAreNamed) {

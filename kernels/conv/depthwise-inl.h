@@ -45,29 +45,56 @@ struct Steps {
   std::int64_t weight, weight_row;
 };
 
-// kTogether pixels with all taps of a row inside the picture. `in` and `w` are at the first tap row that lies inside.
-// kWidth: kw where it is known when compiling, so that the loop over it is unrolled; else 0.
-template <int kWidth, class T, class Read>
+// P pixels with all taps of a row inside the picture. `in` and `w` are at the first tap row that lies inside.
+// kWidth: kw where it is known when compiling, so that the loop over it is unrolled; else 0. kNear: pixels and taps are
+// both one pixel apart, so that an input serves all pixels from one load.
+template <int P, int kWidth, bool kNear, class T, class Read>
 THIMBLE_INLINE void inner_pixels(const Steps& s, std::int64_t rows, std::int64_t kw, const T* in, const float* w,
                                  float* tile, Read read) {
-  Vec acc[kTogether];
+  Vec acc[P];
 #pragma GCC unroll 4
   for (auto& a : acc) a = set(0.0f);
   for (std::int64_t ky = 0; ky < rows; ++ky, in += s.row, w += s.weight_row) {
-#pragma GCC unroll 3
+    if constexpr (kNear && kWidth > 0) {
+      Vec x[P + kWidth - 1];
+#pragma GCC unroll 8
+      for (int i = 0; i < P + kWidth - 1; ++i) x[i] = read(in + i * s.tap);
+#pragma GCC unroll 5
+      for (int kx = 0; kx < kWidth; ++kx) {
+        const Vec weight = load(w + kx * s.weight);
+#pragma GCC unroll 4
+        for (int i = 0; i < P; ++i) acc[i] = hn::MulAdd(x[i + kx], weight, acc[i]);
+      }
+      continue;
+    }
+#pragma GCC unroll 5
     for (std::int64_t kx = 0; kx < (kWidth ? kWidth : kw); ++kx) {
       const Vec weight = load(w + kx * s.weight);
 #pragma GCC unroll 4
-      for (std::int64_t i = 0; i < kTogether; ++i) {
+      for (std::int64_t i = 0; i < P; ++i) {
         acc[i] = hn::MulAdd(read(in + kx * s.tap + i * s.pixel), weight, acc[i]);
       }
     }
   }
 #pragma GCC unroll 4
-  for (std::int64_t i = 0; i < kTogether; ++i) store(acc[i], tile + i * kTileChannels);
+  for (std::int64_t i = 0; i < P; ++i) store(acc[i], tile + i * kTileChannels);
 }
 
-// Up to kTogether pixels anywhere; taps outside read zeros, so that the sums stay independent of each other.
+// One pixel, of whose taps `xs` lie inside; `in` and `w` are at the first tap row and at tap 0.
+template <class T, class Read>
+THIMBLE_INLINE void edge_pixel(const Steps& s, std::int64_t rows, TapRange xs, const T* in, const float* w, float* tile,
+                               Read read) {
+  Vec acc[2] = {set(0.0f), set(0.0f)};
+  for (std::int64_t ky = 0; ky < rows; ++ky, in += s.row, w += s.weight_row) {
+    for (std::int64_t kx = xs.begin; kx < xs.end; ++kx) {
+      acc[kx & 1] = hn::MulAdd(read(in + kx * s.tap), load(w + kx * s.weight), acc[kx & 1]);
+    }
+  }
+  store(hn::Add(acc[0], acc[1]), tile);
+}
+
+// Up to kTogether pixels of a doubled picture, anywhere; taps outside read zeros, so that the sums stay independent of
+// each other.
 template <class T, class Read>
 void border_pixels(const DepthwiseRow& r, TapRange ys, std::int64_t ix0, std::int64_t count, std::int64_t c,
                    float* tile, Read read) {
@@ -95,28 +122,46 @@ void border_pixels(const DepthwiseRow& r, TapRange ys, std::int64_t ix0, std::in
 }
 
 // One vector of channels at channel c, pixels [ox, ox + count) into tile rows kTileChannels apart.
-template <class T, int kWidth, class Read>
+template <class T, int kWidth, bool kNear, class Read>
 THIMBLE_INLINE void channels(const DepthwiseRow& r, const Steps& s, TapRange ys, std::int64_t ox, std::int64_t count,
                              std::int64_t c, float* tile, Read read) {
   const std::int64_t rows = ys.end - ys.begin, kw = r.kw, stride = r.stride_w;
-  const std::int64_t reach = (kTogether - 1) * stride + (kw - 1) * r.dilation_w;  // to the last input of a group
-  const std::int64_t width = r.upsample ? 0 : r.W;  // upsampled pixels are not evenly spaced: all by the other way
-  std::int64_t ix0 = ox * stride - r.pad_left;
-  std::int64_t at = ((r.iy0 + ys.begin * r.dilation_h) * r.W + ix0) * r.x_ld + c;  // may lie before x at the border
   const float* const w = r.w + ys.begin * s.weight_row + c;
-  for (std::int64_t p = 0; p < count; p += kTogether) {
-    if (p + kTogether <= count && ix0 >= 0 && ix0 + reach < width) {
-      inner_pixels<kWidth>(s, rows, kw, static_cast<const T*>(r.x) + at, w, tile, read);
-    } else {
+  std::int64_t ix0 = ox * stride - r.pad_left;
+  if (r.upsample) {
+    for (std::int64_t p = 0; p < count; p += kTogether, ix0 += kTogether * stride, tile += kTogether * kTileChannels) {
       border_pixels<T>(r, ys, ix0, count - p, c, tile, read);
     }
-    ix0 += kTogether * stride;
-    at += kTogether * s.pixel;
-    tile += kTogether * kTileChannels;
+    return;
+  }
+  const std::int64_t last = r.W - 1 - (kw - 1) * r.dilation_w;  // the last first tap with all taps inside
+  const T* const x = static_cast<const T*>(r.x) + (r.iy0 + ys.begin * r.dilation_h) * r.W * r.x_ld + c;
+  for (std::int64_t p = 0; p < count;) {
+    std::int64_t n = 1;
+    if (ix0 < 0 || ix0 > last) {
+      // Only addresses inside the picture are read: `in` itself may lie before it.
+      const TapRange xs = taps_inside(ix0, r.dilation_w, kw, r.W);
+      edge_pixel(s, rows, xs, x + ix0 * r.x_ld, w, tile, read);
+    } else {
+      const T* in = x + ix0 * r.x_ld;
+      n = (last - ix0) / stride + 1;
+      if (n > count - p) n = count - p;
+      std::int64_t left = n;
+      float* out = tile;
+      for (; left >= kTogether; left -= kTogether, in += kTogether * s.pixel, out += kTogether * kTileChannels) {
+        inner_pixels<kTogether, kWidth, kNear>(s, rows, kw, in, w, out, read);
+      }
+      if (left == 3) inner_pixels<3, kWidth, kNear>(s, rows, kw, in, w, out, read);
+      if (left == 2) inner_pixels<2, kWidth, kNear>(s, rows, kw, in, w, out, read);
+      if (left == 1) inner_pixels<1, kWidth, kNear>(s, rows, kw, in, w, out, read);
+    }
+    p += n;
+    ix0 += n * stride;
+    tile += n * kTileChannels;
   }
 }
 
-template <class T, int kWidth>
+template <class T, int kWidth, bool kNear>
 void depthwise_tiles(const DepthwiseRow& r, EpilogueFunction epilogue) {
   static_assert(kTileChannels % kLanes == 0 && kDepthwiseChannelStep % kLanes == 0);
   alignas(64) float tile[kPixels * kTileChannels];
@@ -128,8 +173,10 @@ void depthwise_tiles(const DepthwiseRow& r, EpilogueFunction epilogue) {
     for (std::int64_t c0 = 0; c0 < r.C; c0 += kTileChannels) {
       const std::int64_t n = r.C - c0 < kTileChannels ? r.C - c0 : kTileChannels;
       std::int64_t c = 0;
-      for (; c + kLanes <= n; c += kLanes) channels<T, kWidth>(r, steps, ys, ox, count, c0 + c, tile + c, FullVector());
-      if (c < n) channels<T, kWidth>(r, steps, ys, ox, count, c0 + c, tile + c, PartVector{n - c});
+      for (; c + kLanes <= n; c += kLanes) {
+        channels<T, kWidth, kNear>(r, steps, ys, ox, count, c0 + c, tile + c, FullVector());
+      }
+      if (c < n) channels<T, kWidth, kNear>(r, steps, ys, ox, count, c0 + c, tile + c, PartVector{n - c});
       epilogue(tile, kTileChannels, r.m0 + ox, c0, static_cast<int>(count), static_cast<int>(n), *r.epilogue, r.y,
                r.y_ld, r.y_type);
     }
@@ -138,7 +185,11 @@ void depthwise_tiles(const DepthwiseRow& r, EpilogueFunction epilogue) {
 
 template <class T>
 void depthwise_row(const DepthwiseRow& r, EpilogueFunction epilogue) {
-  (r.kw == 3 ? depthwise_tiles<T, 3> : depthwise_tiles<T, 0>)(r, epilogue);
+  const bool near = r.stride_w == 1 && r.dilation_w == 1;
+  auto* run = depthwise_tiles<T, 0, false>;
+  if (r.kw == 3) run = near ? depthwise_tiles<T, 3, true> : depthwise_tiles<T, 3, false>;
+  if (r.kw == 5) run = near ? depthwise_tiles<T, 5, true> : depthwise_tiles<T, 5, false>;
+  run(r, epilogue);
 }
 
 }  // namespace

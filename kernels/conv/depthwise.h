@@ -39,7 +39,9 @@ struct DepthwiseKernel {
 
 namespace internal {
 #define THIMBLE_DEPTHWISE(isa, type) void depthwise_##type##_##isa(const DepthwiseRow& r);
+#define THIMBLE_DIRECT(kind, isa, type, nr)
 #include "kernels/conv/kernels.inc"
+#undef THIMBLE_DIRECT
 #undef THIMBLE_DEPTHWISE
 }  // namespace internal
 

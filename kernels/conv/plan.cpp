@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "kernels/conv/conv.h"
 #include "kernels/conv/depthwise.h"
+#include "kernels/conv/direct.h"
 
 namespace thimble::kernels {
 namespace {
@@ -13,9 +14,35 @@ namespace {
 constexpr DepthwiseKernel kDepthwise[] = {
 #define THIMBLE_DEPTHWISE(isa, type) \
   {"depthwise_" #type "_" #isa, Isa::isa, DType::type, internal::depthwise_##type##_##isa},
+#define THIMBLE_DIRECT(kind, isa, type, nr)
 #include "kernels/conv/kernels.inc"
+#undef THIMBLE_DIRECT
 #undef THIMBLE_DEPTHWISE
 };
+
+constexpr DirectKernel kDirect[] = {
+#define THIMBLE_DIRECT(kind, isa, type, nr)                                                        \
+  {#kind "_" #type "_" #isa,       std::string_view(#kind) == "narrow", Isa::isa, DType::type, nr, \
+   internal::kind##_##type##_##isa},
+#define THIMBLE_DEPTHWISE(isa, type)
+#include "kernels/conv/kernels.inc"
+#undef THIMBLE_DIRECT
+#undef THIMBLE_DEPTHWISE
+};
+
+// Inputs of a patch up to which gathering it costs more than it gains, and channels from which a narrow convolution
+// fills its vectors.
+constexpr std::int64_t kMostDirect = 160, kLeastNarrow = 32;
+
+const DirectKernel* pick_direct(const ConvShape& s, DType type, Isa cap) {
+  if (s.groups != 1 || s.upsample) return nullptr;
+  const bool narrow = s.O <= kNarrowOutputs && s.C >= kLeastNarrow;
+  if (!narrow && (s.kh * s.kw * s.C > kMostDirect || s.O <= kNarrowOutputs)) return nullptr;
+  for (const DirectKernel& k : kDirect) {
+    if (k.narrow == narrow && k.type == type && k.isa <= cap && supports(cpu(), k.isa)) return &k;
+  }
+  return nullptr;
+}
 
 std::int64_t out_size(std::int64_t in, std::int64_t before, std::int64_t after, std::int64_t taps, std::int64_t stride,
                       std::int64_t dilation) {
@@ -68,6 +95,34 @@ void pack_depthwise(const ConvPlan& plan, const Source& source, float* out) {
   }
 }
 
+std::int64_t padded_channels(const ConvShape& s) {
+  return static_cast<std::int64_t>(round_up(static_cast<std::size_t>(s.C), kDepthwiseChannelStep));
+}
+
+std::int64_t direct_weights(const ConvPlan& plan) {
+  const ConvShape& s = plan.shape;
+  if (plan.direct->narrow) return s.kh * s.kw * kNarrowOutputs * padded_channels(s);
+  return (s.O + plan.direct->nr - 1) / plan.direct->nr * plan.direct->nr * plan.K;
+}
+
+// Places: see DirectRow.
+void pack_direct(const ConvPlan& plan, const Source& source, float* out) {
+  const ConvShape& s = plan.shape;
+  const std::int64_t taps = s.kh * s.kw, nr = plan.direct->nr, step = padded_channels(s);
+  std::fill(out, out + direct_weights(plan), 0.0f);
+  std::vector<float> filter(static_cast<std::size_t>(plan.K));
+  for (std::int64_t n = 0; n < s.O; ++n) {
+    source.read(n * plan.K, plan.K, filter.data());
+    for (std::int64_t c = 0; c < s.C; ++c) {
+      for (std::int64_t t = 0; t < taps; ++t) {
+        const std::int64_t at =
+            plan.direct->narrow ? (t * kNarrowOutputs + n) * step + c : (n / nr * plan.K + t * s.C + c) * nr + n % nr;
+        out[at] = filter[static_cast<std::size_t>(c * taps + t)];
+      }
+    }
+  }
+}
+
 }  // namespace
 
 std::int64_t ConvShape::out_h() const {
@@ -106,10 +161,15 @@ ConvPlan plan_conv(const ConvShape& shape, DType type, int threads, Isa cap) {
       break;
     }
   }
+  if (const DirectKernel* kernel = pick_direct(shape, type, cap)) {
+    plan.kind = ConvPlan::Kind::direct;
+    plan.direct = kernel;
+  }
   return plan;
 }
 
 std::string_view conv_kernel_name(const ConvPlan& plan) {
+  if (plan.kind == ConvPlan::Kind::direct) return plan.direct->name;
   return plan.kind == ConvPlan::Kind::depthwise ? plan.depthwise->name : plan.gemm->name;
 }
 
@@ -119,12 +179,14 @@ std::size_t conv_packed_bytes(const ConvPlan& plan) {
     return static_cast<std::size_t>(s.kh * s.kw) * sizeof(float) *
            round_up(static_cast<std::size_t>(s.C), kDepthwiseChannelStep);
   }
+  if (plan.kind == ConvPlan::Kind::direct) return static_cast<std::size_t>(direct_weights(plan)) * sizeof(float);
   return plan.group_packed_bytes * static_cast<std::size_t>(s.groups);
 }
 
 void conv_pack(const ConvPlan& plan, const void* src, DType src_type, void* dst) {
   const Source source(src, src_type);
   if (plan.kind == ConvPlan::Kind::depthwise) return pack_depthwise(plan, source, static_cast<float*>(dst));
+  if (plan.kind == ConvPlan::Kind::direct) return pack_direct(plan, source, static_cast<float*>(dst));
   // The gathered patch runs over (ky, kx, c); rows of weights are brought into that order, one panel at a time.
   const ConvShape& s = plan.shape;
   const GemmKernel& kernel = *plan.gemm;
@@ -148,7 +210,7 @@ void conv_pack(const ConvPlan& plan, const void* src, DType src_type, void* dst)
 }
 
 std::size_t conv_scratch_bytes(const ConvPlan& plan) {
-  if (plan.kind == ConvPlan::Kind::depthwise) return 0;
+  if (plan.kind == ConvPlan::Kind::depthwise || plan.kind == ConvPlan::Kind::direct) return 0;
   return gemm_scratch_bytes(*plan.gemm, plan.M, plan.N, plan.K, plan.threads);
 }
 

@@ -24,6 +24,8 @@ constexpr const ElementwiseKernels* kRows[] = {
 constexpr std::int64_t kChunk = 16384;  // elements one task takes: long enough to hide the hand-out
 constexpr std::int64_t kShortRow = 32;  // rows under this are gathered into runs of kGathered
 constexpr std::int64_t kGathered = 512;
+constexpr std::int64_t kRepeatedRow = 512;  // a vector of at most this many elements is laid out several times
+constexpr std::int64_t kRepeats = 2048;     // elements of these repeats together
 
 const std::byte* at(const void* p, std::int64_t i, std::size_t size) {
   return static_cast<const std::byte*>(p) + i * static_cast<std::int64_t>(size);
@@ -63,6 +65,43 @@ void select(const std::uint8_t* c, std::int64_t sc, const void* a, std::int64_t 
   }
 }
 
+// Rows of one operand against one short vector of the other, as of channels: the vector is repeated, so that one call
+// of the kernel serves many rows. False when the operands do not lie so.
+bool binary_by_vector(const ElementwiseKernels& kernels, BinaryOp op, const BinaryArgs& args, const Strided<2>& space,
+                      ThreadPool& pool) noexcept {
+  const int last = space.rank - 1, mid = last - 1;
+  if (mid < 0 || space.shape[last] > kRepeatedRow) return false;
+  const std::int64_t row = space.shape[last], rows = space.shape[mid];
+  const auto whole = [&](int o) { return space.strides[o][last] == 1 && space.strides[o][mid] == row; };
+  const auto again = [&](int o) { return space.strides[o][last] == 1 && space.strides[o][mid] == 0; };
+  const int dense = whole(0) ? 0 : 1, vector = 1 - dense;
+  if (!whole(dense) || !again(vector)) return false;
+  const void* const operands[2] = {args.a, args.b};
+  const std::size_t size = size_of(kernels.type), y_size = is_comparison(op) ? 1 : size;
+  const std::int64_t repeats = std::min(rows, kRepeats / row), blocks = (rows + repeats - 1) / repeats;
+  const std::int64_t outer = space.size() / (row * rows);
+  pool.parallel_for(outer * blocks, rows_per_task(repeats * row), [&](std::int64_t begin, std::int64_t end, int) {
+    alignas(64) std::byte repeated[kRepeats * 4];
+    std::int64_t made = -1, from = 0;
+    for (std::int64_t task = begin; task < end; ++task) {
+      if (const std::int64_t o = task / blocks; o != made) {
+        made = o;
+        const Cursor<2> cursor(space, mid, o);
+        from = cursor.offset[dense];
+        const std::byte* once = at(operands[vector], cursor.offset[vector], size);
+        for (std::int64_t i = 0; i < repeats; ++i) {
+          std::memcpy(repeated + i * row * static_cast<std::int64_t>(size), once, static_cast<std::size_t>(row) * size);
+        }
+      }
+      const std::int64_t first = task % blocks * repeats, n = std::min(repeats, rows - first);
+      const std::byte* x = at(operands[dense], from + first * row, size);
+      kernels.binary(op, dense == 0 ? x : repeated, false, dense == 0 ? repeated : x, false,
+                     at(args.y, (made * rows + first) * row, y_size), n * row);
+    }
+  });
+  return true;
+}
+
 }  // namespace
 
 std::span<const ElementwiseKernels* const> elementwise_kernels() { return kRows; }
@@ -97,7 +136,7 @@ void binary(const ElementwiseKernels& kernels, BinaryOp op, const BinaryArgs& ar
   std::copy_n(args.b_strides, args.rank, space.strides[1]);
   space.collapse();
   const std::int64_t total = space.size();
-  if (total == 0) return;
+  if (total == 0 || binary_by_vector(kernels, op, args, space, pool)) return;
   const int last = space.rank - 1;
   const std::int64_t row = space.shape[last], sa = space.strides[0][last], sb = space.strides[1][last];
 

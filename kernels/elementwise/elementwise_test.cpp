@@ -237,14 +237,16 @@ void check_binary(const ElementwiseKernels& row, BinaryOp op, const Broadcast& c
 TEST(Elementwise, BinaryBroadcasts) {
   ThreadPool pool(2);
   const Broadcast cases[] = {
-      {{3, 50}, {3, 50}, {3, 50}},             // same shape
-      {{3, 50}, {1}, {3, 50}},                 // scalar
-      {{1}, {2, 41}, {2, 41}},                 // scalar on the left
-      {{2, 3, 37}, {37}, {2, 3, 37}},          // last axis
-      {{2, 33, 40}, {2, 1, 40}, {2, 33, 40}},  // one row per batch
-      {{2, 5, 70}, {2, 5, 1}, {2, 5, 70}},     // one value per row
-      {{4, 1, 3}, {1, 7, 3}, {4, 7, 3}},       // short rows
-      {{5, 1}, {1, 6}, {5, 6}},                // outer product
+      {{3, 50}, {3, 50}, {3, 50}},               // same shape
+      {{3, 50}, {1}, {3, 50}},                   // scalar
+      {{1}, {2, 41}, {2, 41}},                   // scalar on the left
+      {{2, 3, 37}, {37}, {2, 3, 37}},            // last axis
+      {{2, 33, 40}, {2, 1, 40}, {2, 33, 40}},    // one row per batch
+      {{2, 200, 24}, {2, 1, 24}, {2, 200, 24}},  // a short row per batch, more rows than are taken together
+      {{24}, {3, 7, 24}, {3, 7, 24}},            // on the left
+      {{2, 5, 70}, {2, 5, 1}, {2, 5, 70}},       // one value per row
+      {{4, 1, 3}, {1, 7, 3}, {4, 7, 3}},         // short rows
+      {{5, 1}, {1, 6}, {5, 6}},                  // outer product
       {{2, 1, 3, 1, 2}, {1, 4, 1, 2, 1}, {2, 4, 3, 2, 2}},
       {{}, {}, {}},
       {{40000}, {1}, {40000}},  // several pieces

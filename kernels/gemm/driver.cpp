@@ -1,5 +1,6 @@
 // Cache blocking. One work item is a block of rows times a block of columns; per block of k, A is gathered into the
 // thread's L2 once, then each panel of W (near L1) meets every panel of A. Sums of unfinished k blocks wait in scratch.
+// A thread whose next item has the rows of the last one keeps them where K is one block.
 #include "kernels/gemm/driver.h"
 
 #include <algorithm>
@@ -17,6 +18,13 @@ constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b 
 constexpr std::int64_t kMinPanelsM = 4, kMinColumns = 256;
 // Columns of one item when its sums wait in scratch between blocks of k.
 constexpr std::int64_t kMaxWaitingColumns = 768;
+// Columns of one item where every thread holds all rows: below, the first touch of each panel of W shows.
+constexpr std::int64_t kMinSharedColumns = 128;
+
+// The block of rows whose gathered panels lie in a thread's scratch; behind its tiles.
+std::int64_t& gathered(const Blocking& b, std::byte* scratch) {
+  return *reinterpret_cast<std::int64_t*>(scratch + b.a_bytes + b.tile_bytes - 64);
+}
 
 template <std::size_t element>
 void copy_same(const void* src, std::int64_t n, std::byte* out) {
@@ -51,10 +59,13 @@ void run_item(const GemmKernel& kernel, const Blocking& b, const DriverArgs& arg
   auto* const tiles = reinterpret_cast<float*>(scratch + b.a_bytes);
   for (std::int64_t kb = 0; kb < b.k_blocks; ++kb) {
     const std::int64_t k0 = kb * b.kc, kc = std::min(b.kc, b.K - k0), kc_padded = std::min(b.kc, k_padded - k0);
-    args.rows.gather(args.rows.context, row0, rows, k0, kc, a, kernel.a_stride);
-    if (kc_padded > kc) {
-      const auto pad = static_cast<std::size_t>((kc_padded - kc) * panel_element);
-      for (std::int64_t r = 0; r < rows; ++r) std::memset(a + r * kernel.a_stride + kc * panel_element, 0, pad);
+    if (b.k_blocks > 1 || gathered(b, scratch) != bm) {
+      gathered(b, scratch) = bm;
+      args.rows.gather(args.rows.context, row0, rows, k0, kc, a, kernel.a_stride);
+      if (kc_padded > kc) {
+        const auto pad = static_cast<std::size_t>((kc_padded - kc) * panel_element);
+        for (std::int64_t r = 0; r < rows; ++r) std::memset(a + r * kernel.a_stride + kc * panel_element, 0, pad);
+      }
     }
     for (std::int64_t q = q0; q < q1; ++q) {
       const auto* w = static_cast<const std::byte*>(args.W) + (q * k_padded + k0) * w_step;
@@ -114,8 +125,13 @@ Blocking make_blocking(const GemmKernel& kernel, std::int64_t M, std::int64_t N,
   if (threads > 1) {
     // Several items a thread even out uneven cores; below the comfortable sizes only until every thread has one.
     const std::int64_t comfortable = 4 * threads;
-    split(b.m_blocks, b.m_panels, kMinPanelsM, b.n_blocks, comfortable);
-    split(b.n_blocks, b.n_panels, ceil_div(kMinColumns, kernel.nr), b.m_blocks, comfortable);
+    const std::int64_t shared_panels = ceil_div(kMinSharedColumns, kernel.nr);
+    if (b.m_blocks == 1 && b.k_blocks == 1 && M <= N && b.n_panels >= shared_panels * threads) {
+      split(b.n_blocks, b.n_panels, shared_panels, 1, comfortable);  // all threads gather all of A; W is read once
+    } else {
+      split(b.m_blocks, b.m_panels, kMinPanelsM, b.n_blocks, comfortable);
+      split(b.n_blocks, b.n_panels, ceil_div(kMinColumns, kernel.nr), b.m_blocks, comfortable);
+    }
     split(b.n_blocks, b.n_panels, 1, b.m_blocks, threads);
     split(b.m_blocks, b.m_panels, 1, b.n_blocks, threads);
   }
@@ -125,12 +141,15 @@ Blocking make_blocking(const GemmKernel& kernel, std::int64_t M, std::int64_t N,
   const std::int64_t tiles = b.k_blocks > 1 ? block_panels_m * block_panels_n : 1;
   // mr spare rows: AMX reads whole tiles.
   b.a_bytes = static_cast<std::size_t>((block_panels_m + 1) * kernel.mr * kernel.a_stride);
-  b.tile_bytes = static_cast<std::size_t>(tiles * kernel.mr * kernel.nr) * sizeof(float);
+  b.tile_bytes = round_up(static_cast<std::size_t>(tiles * kernel.mr * kernel.nr) * sizeof(float), 64) + 64;
   return b;
 }
 
 void drive(const GemmKernel& kernel, const Blocking& b, const DriverArgs& args, ThreadPool& pool, void* scratch) {
   if (b.M <= 0 || b.N <= 0) return;
+  for (int t = 0; t < pool.threads(); ++t) {
+    gathered(b, static_cast<std::byte*>(scratch) + static_cast<std::size_t>(t) * (b.a_bytes + b.tile_bytes)) = -1;
+  }
   pool.parallel_for(b.m_blocks * b.n_blocks, 1, [&](std::int64_t begin, std::int64_t end, int thread) {
     if (kernel.thread_begin) kernel.thread_begin();
     auto* mine = static_cast<std::byte*>(scratch) + static_cast<std::size_t>(thread) * (b.a_bytes + b.tile_bytes);

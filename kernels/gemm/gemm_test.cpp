@@ -46,6 +46,7 @@ double activate(Activation act, double x) {
     case Activation::silu: return x / (1 + std::exp(-x));
     case Activation::sigmoid: return 1 / (1 + std::exp(-x));
     case Activation::tanh: return std::tanh(x);
+    case Activation::hard_swish: return x * std::clamp(x / 6 + 0.5, 0.0, 1.0);
   }
   return x;
 }
@@ -58,6 +59,8 @@ struct Case {
   Activation act = Activation::none;
   bool bias = false, residual = false, in_place = false;
   int gate = 0;  // 0 none, 1 f32, 2 bf16
+  bool slope = false, act_last = false;
+  float most = std::numeric_limits<float>::infinity();
   std::int64_t rows_per_batch = INT64_MAX, batch_stride = 0;
   int threads = 1;
 };
@@ -92,6 +95,10 @@ std::vector<std::byte> run_case(const GemmKernel& kernel, const Case& t, bool co
   Epilogue& e = args.epilogue;
   e.act = t.act;
   e.rows_per_batch = t.rows_per_batch;
+  const auto slope = random_values(t.N, DType::f32, 6);
+  if (t.slope) e.slope = reinterpret_cast<const float*>(slope.data());
+  e.act_last = t.act_last;
+  e.most = t.most;
   if (t.bias) {
     e.bias = reinterpret_cast<const float*>(bias.data());
     e.bias_batch_stride = t.batch_stride;
@@ -123,7 +130,11 @@ std::vector<std::byte> run_case(const GemmKernel& kernel, const Case& t, bool co
       if (t.bias) acc += read(bias.data(), DType::f32, at);
       const double g = t.gate ? read(gate.data(), gate_type, at) : 1.0;
       const double r = t.residual ? read(R.data(), t.c_type, m * ldc + n) : 0.0;
-      const double wanted = r + g * activate(t.act, acc);
+      const auto shaped = [&](double v) {
+        if (t.slope && v < 0) v *= read(slope.data(), DType::f32, n);
+        return std::min(activate(t.act, v), double(t.most));
+      };
+      const double wanted = t.act_last ? shaped(r + g * acc) : r + g * shaped(acc);
       double bound = 1.2 * sum_eps * size + 0x1p-22 * (std::abs(acc) + std::abs(wanted)) + 1e-30;
       if (t.act != Activation::none) bound += 1e-6 * std::max(1.0, std::abs(acc));
       if (t.c_type == DType::bf16) bound += 0x1p-8 * std::abs(wanted);
@@ -182,7 +193,7 @@ TEST(Gemm, SeveralBlocksOfKAndOfRowsAndColumns) {
 
 TEST(Gemm, EveryEpilogue) {
   for (const GemmKernel* k : all_kernels()) {
-    for (int act = 0; act <= static_cast<int>(Activation::tanh); ++act) {
+    for (int act = 0; act <= static_cast<int>(Activation::hard_swish); ++act) {
       for (int bits = 0; bits < 48; ++bits) {
         Case t{.M = 2 * k->mr + 1, .N = k->nr + 3, .K = 9, .extra_c = 2};
         t.act = static_cast<Activation>(act);
@@ -194,6 +205,10 @@ TEST(Gemm, EveryEpilogue) {
         run_case(*k, t);
         t.rows_per_batch = 3;  // batches end inside tiles
         t.batch_stride = t.N + 4;
+        run_case(*k, t);
+        t.slope = bits & 1;
+        t.act_last = bits & 4;
+        if (bits & 8) t.most = 0.25f;
         run_case(*k, t);
         if (HasFailure()) return;
       }
@@ -210,7 +225,7 @@ TEST(Gemm, LargeArgumentsOfActivations) {
     Buffer packed(packed_bytes(*k, 2, 1)), scratch(gemm_scratch_bytes(*k, 1, 2, 1, 1));
     pack_weights(*k, 2, 1, w.data(), DType::f32, 1, packed.data());
     ThreadPool pool(1);
-    for (int act = 0; act <= static_cast<int>(Activation::tanh); ++act) {
+    for (int act = 0; act <= static_cast<int>(Activation::hard_swish); ++act) {
       float c[2];
       GemmArgs args{.M = 1,
                     .N = 2,

@@ -1,6 +1,7 @@
-// Weights into the order in which micro-kernels read them (WeightLayout in gemm.h), through f32 whatever the source.
+// Weights into the order in which micro-kernels read them (WeightLayout in gemm.h).
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -26,26 +27,30 @@ std::int64_t place(std::int64_t k, std::int64_t j, std::int64_t nr) {
   return k * nr + j;
 }
 
+constexpr bool in_pairs(WeightLayout layout) {
+  return layout == WeightLayout::bf16_pair || layout == WeightLayout::bf16_amx;
+}
+
 template <WeightLayout layout, class Out>
 void pack_panel(std::int64_t nr, std::int64_t columns, std::int64_t K, std::int64_t k_padded, const std::byte* src,
                 DType src_type, std::int64_t ld_bytes, Out* dst) {
+  constexpr DType kType = std::is_same_v<Out, float> ? DType::f32 : DType::bf16;
   const auto element = static_cast<std::int64_t>(size_of(src_type));
-  float values[kChunk];
+  Out values[kChunk];
   for (std::int64_t k0 = 0; k0 < k_padded; k0 += kChunk) {
     const std::int64_t n = std::min(kChunk, k_padded - k0), real = std::clamp<std::int64_t>(K - k0, 0, n);
     for (std::int64_t j = 0; j < nr; ++j) {
       const std::int64_t given = j < columns ? real : 0;
       if (given > 0) {
-        convert(src_type, src + j * ld_bytes + k0 * element, DType::f32, values, static_cast<std::size_t>(given));
+        convert(src_type, src + j * ld_bytes + k0 * element, kType, values, static_cast<std::size_t>(given));
       }
-      std::fill(values + given, values + n, 0.0f);
-      for (std::int64_t k = 0; k < n; ++k) {
-        Out& out = dst[place<layout>(k0 + k, j, nr)];
-        if constexpr (layout == WeightLayout::f32_panel) {
-          out = values[k];
-        } else {
-          out = to_bf16(values[k]);
+      std::fill(values + given, values + n, Out{});
+      if constexpr (in_pairs(layout)) {  // n is even, and numbers 2 i and 2 i + 1 lie side by side
+        for (std::int64_t k = 0; k < n; k += 2) {
+          std::memcpy(dst + place<layout>(k0 + k, j, nr), values + k, 2 * sizeof(Out));
         }
+      } else {
+        for (std::int64_t k = 0; k < n; ++k) dst[place<layout>(k0 + k, j, nr)] = values[k];
       }
     }
   }

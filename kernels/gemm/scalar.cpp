@@ -36,8 +36,15 @@ float activate(Activation act, float x) {
     case Activation::silu: return x / (1 + std::exp(-x));
     case Activation::sigmoid: return 1 / (1 + std::exp(-x));
     case Activation::tanh: return std::tanh(x);
+    case Activation::hard_swish: return x * (x < -3 ? 0 : x > 3 ? 1 : x / 6 + 0.5f);
   }
   return x;
+}
+
+float shaped(const Epilogue& e, std::int64_t n, float v) {
+  if (e.slope && v < 0) v *= e.slope[n];
+  v = activate(e.act, v);
+  return v > e.most ? e.most : v;
 }
 
 float read(const void* p, DType type, std::int64_t i) {
@@ -68,9 +75,10 @@ void epilogue_scalar(const float* tile, int ld_tile, std::int64_t m0, std::int64
       const std::int64_t n = n0 + j;
       float v = tile[r * ld_tile + j];
       if (e.bias) v += e.bias[batch * e.bias_batch_stride + n];
-      v = activate(e.act, v);
+      if (!e.act_last) v = shaped(e, n, v);
       if (e.gate) v *= read(e.gate, e.gate_type, batch * e.gate_batch_stride + n);
       if (e.residual) v += read(e.residual, c_type, m * e.residual_ld + n);
+      if (e.act_last) v = shaped(e, n, v);
       if (c_type == DType::f32) {
         static_cast<float*>(c)[m * ldc + n] = v;
       } else {

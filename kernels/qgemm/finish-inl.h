@@ -21,6 +21,9 @@ struct FinishRow {
   std::int32_t zero;  // z + offset
   float scale;
   const float* bias;
+  const float* slope;
+  float most;
+  bool act_last;
   const float* gate_f32;
   const bf16* gate_bf16;
   const float* residual_f32;
@@ -57,11 +60,15 @@ template <Activation act, class Access>
 THIMBLE_INLINE void finish_vector(const FinishRow& o, std::int64_t j, Access access) {
   Vec v = dequantized(o, j);
   if (o.bias) v = hn::Add(v, access.read(o.bias + j));
-  v = activate<act>(v);
+  if (!o.act_last) {
+    const bool coarse = o.c_bf16 && !o.residual_f32 && !o.residual_bf16;
+    v = coarse ? shaped<act, true>(v, o.slope, o.most, j, access) : shaped<act>(v, o.slope, o.most, j, access);
+  }
   if (o.gate_f32) v = hn::Mul(v, access.read(o.gate_f32 + j));
   if (o.gate_bf16) v = hn::Mul(v, access.read(o.gate_bf16 + j));
   if (o.residual_f32) v = hn::Add(v, access.read(o.residual_f32 + j));
   if (o.residual_bf16) v = hn::Add(v, access.read(o.residual_bf16 + j));
+  if (o.act_last) v = shaped<act>(v, o.slope, o.most, j, access);
   if (o.c_f32) access.write(v, o.c_f32 + j);
   if (o.c_bf16) access.write(v, o.c_bf16 + j);
   if (o.c_i8) {
@@ -82,6 +89,9 @@ void finish_rows(const void* tile, int nr, std::int64_t m0, std::int64_t n0, int
   } else {
     o.col_scaled_sum = f.col_scaled_sum + n0;
   }
+  if (e.slope) o.slope = e.slope + n0;
+  o.most = e.most;
+  o.act_last = e.act_last;
   o.c_inverse = 1.0f / args.c_scale;
   o.c_low = static_cast<float>(-128 - args.c_zero);
   o.c_high = static_cast<float>(127 - args.c_zero);
@@ -98,8 +108,8 @@ void finish_rows(const void* tile, int nr, std::int64_t m0, std::int64_t n0, int
     } else {
       o.scaled_sum = static_cast<const float*>(tile) + r * nr;
     }
-    o.zero = f.row_zero[m] + f.offset;
-    o.scale = f.row_scale[m];
+    o.zero = f.row_zero[m * f.row_step] + f.offset;
+    o.scale = f.row_scale[m * f.row_step];
     if (e.bias) o.bias = e.bias + batch * e.bias_batch_stride + n0;
     if (e.gate && e.gate_type == DType::f32) o.gate_f32 = static_cast<const float*>(e.gate) + gate_at;
     if (e.gate && e.gate_type == DType::bf16) o.gate_bf16 = static_cast<const bf16*>(e.gate) + gate_at;
@@ -123,7 +133,7 @@ void finish_tile(const void* tile, int nr, std::int64_t m0, std::int64_t n0, int
   static constexpr decltype(&finish_rows<Activation::none>) kByActivation[] = {
       finish_rows<Activation::none>,      finish_rows<Activation::relu>,       finish_rows<Activation::gelu_erf>,
       finish_rows<Activation::gelu_tanh>, finish_rows<Activation::gelu_quick>, finish_rows<Activation::silu>,
-      finish_rows<Activation::sigmoid>,   finish_rows<Activation::tanh>,
+      finish_rows<Activation::sigmoid>,   finish_rows<Activation::tanh>,       finish_rows<Activation::hard_swish>,
   };
   kByActivation[static_cast<int>(f.args->epilogue.act)](tile, nr, m0, n0, rows, cols, f);
 }

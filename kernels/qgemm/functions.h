@@ -28,6 +28,7 @@ struct Finish {
   const QgemmArgs* args;
   const float* row_scale;
   const std::int32_t* row_zero;
+  std::int64_t row_step = 1;    // from one row's to the next; 0: all rows share them
   std::int32_t offset;          // what the panel of A holds above q
   const float* col_scale;       // null with groups: sums are scaled already
   const std::int32_t* col_sum;  // sum of v over k; null with groups

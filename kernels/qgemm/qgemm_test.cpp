@@ -252,6 +252,7 @@ double activate(Activation act, double x) {
     case Activation::silu: return x / (1 + std::exp(-x));
     case Activation::sigmoid: return 1 / (1 + std::exp(-x));
     case Activation::tanh: return std::tanh(x);
+    case Activation::hard_swish: return x * std::clamp(x / 6 + 0.5, 0.0, 1.0);
   }
   return x;
 }
@@ -338,7 +339,7 @@ void check_epilogue(const QgemmKernel& k, const EpilogueCase& t) {
 
 TEST(Qgemm, EveryEpilogue) {
   for (const QgemmKernel* k : all_kernels()) {
-    for (int act = 0; act <= static_cast<int>(Activation::tanh); ++act) {
+    for (int act = 0; act <= static_cast<int>(Activation::hard_swish); ++act) {
       for (DType type : {DType::f32, DType::bf16, DType::i8}) {
         for (int bits = 0; bits < 32; ++bits) {
           EpilogueCase t;

@@ -44,7 +44,7 @@ struct Scaling {
   std::int32_t zero;
 };
 
-Scaling scaling(float scale, std::int32_t zero) {
+[[maybe_unused]] Scaling scaling(float scale, std::int32_t zero) {
   return {1.0f / scale, static_cast<float>(-128 - zero), static_cast<float>(127 - zero), zero};
 }
 
@@ -127,7 +127,7 @@ void quantize_panel(const QuantizeRows& job) {
 }
 
 // QgemmOps::quantize.
-void quantize_rows(const QuantizeRows& job) {
+[[maybe_unused]] void quantize_rows(const QuantizeRows& job) {
   switch (job.panel) {
     case QPanel::s8: return quantize_panel<std::int8_t>(job);
     case QPanel::u8: return quantize_panel<std::uint8_t>(job);

@@ -130,6 +130,24 @@ THIMBLE_INLINE Vec gelu_tanh(Vec x) {
   return hn::IfThenElse(hn::Eq(x, set(-kInfinity)), set(0.0f), y);  // not -inf * 0
 }
 
+// x sigmoid(ln 2 * u), for results that are rounded to bf16: within 2^-13, so that only ties move.
+THIMBLE_INLINE Vec times_sigmoid_coarse(Vec x, Vec u) {
+  const Vec e = exp2_negative_coarse(hn::Neg(hn::Abs(u)));
+  const Vec near = hn::IfThenElse(hn::Lt(u, set(0.0f)), hn::Mul(x, e), x);
+  const Vec sum = hn::Add(set(1.0f), e);
+#if HWY_TARGET == HWY_AVX3
+  const Vec y = hn::Mul(near, hn::ApproximateReciprocal(sum));  // 2^-14; other sets are too coarse
+#else
+  const Vec y = hn::Div(near, sum);
+#endif
+  return hn::IfThenElse(hn::Eq(x, set(-kInfinity)), set(0.0f), y);  // not -inf * 0
+}
+THIMBLE_INLINE Vec gelu_tanh_coarse(Vec x) {
+  constexpr float kOne = 2 * 0.797884583f * kLog2e;
+  return times_sigmoid_coarse(x, hn::Mul(x, hn::MulAdd(hn::Mul(x, x), set(0.044715f * kOne), set(kOne))));
+}
+THIMBLE_INLINE Vec silu_coarse(Vec x) { return times_sigmoid_coarse(x, hn::Mul(x, set(kLog2e))); }
+
 THIMBLE_INLINE Vec silu(Vec x) { return hn::IfThenElse(hn::Eq(x, set(-kInfinity)), set(0.0f), hn::Mul(x, sigmoid(x))); }
 
 THIMBLE_INLINE Vec softplus(Vec x) {

@@ -190,6 +190,7 @@ TEST(Help, TeachesWithExamples) {
   }
   EXPECT_EQ(run_program({}).status, 0);
   EXPECT_NE(run_program({"version"}).out.find("model format 2"), std::string::npos);
+  EXPECT_EQ(run_program({"--version"}).out, run_program({"version"}).out);
 }
 
 }  // namespace

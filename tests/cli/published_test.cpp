@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 
 #include "base/file.h"
@@ -224,11 +225,45 @@ TEST(Convert, FormsAgree) {
   succeeds({"generate", "a cat", "-o", "own.png", "--model", "own.safetensors", "--steps", "2"});
 }
 
+// OpenCLIP keeps query, key and value in one matrix and the projection the other way round.
+TEST(Convert, ASingleFileOfXl) {
+  const Workplace here;
+  succeeds({"convert", kPipelines + "sdxl", "xl.safetensors", "--precision", "f32"});
+  const auto file = formats::SafetensorsFile::open("xl.safetensors");
+  succeeds({"convert", kPipelines + "sdxl", "dir", "--precision", "f32"});
+  const auto part = formats::SafetensorsFile::open("dir/text_encoder_2/model.safetensors");
+  const auto values = [](const formats::TensorInfo& t) {
+    std::vector<float> v(static_cast<std::size_t>(t.elements()));
+    std::memcpy(v.data(), t.data().data(), t.data().size());
+    return v;
+  };
+  const std::string inner = "conditioner.embedders.1.model.";
+  std::vector<float> stacked;
+  for (const char* of : {"q", "k", "v"}) {
+    const auto one = values(part.at(std::string("text_model.encoder.layers.0.self_attn.") + of + "_proj.weight"));
+    stacked.insert(stacked.end(), one.begin(), one.end());
+  }
+  EXPECT_EQ(values(file.at(inner + "transformer.resblocks.0.attn.in_proj_weight")), stacked);
+  const auto& projection = part.at("text_projection.weight");
+  const auto& turned = file.at(inner + "text_projection");
+  ASSERT_EQ(turned.shape, (std::vector<std::int64_t>{projection.shape[1], projection.shape[0]}));
+  const auto a = values(projection), b = values(turned);
+  const auto rows = static_cast<std::size_t>(projection.shape[0]),
+             columns = static_cast<std::size_t>(projection.shape[1]);
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t c = 0; c < columns; ++c) ASSERT_EQ(b[c * rows + r], a[r * columns + c]);
+  }
+  EXPECT_EQ(file.at("first_stage_model.decoder.mid.attn_1.q.weight").shape.size(), 4u);
+  EXPECT_TRUE(file.find("conditioner.embedders.0.transformer.text_model.final_layer_norm.bias") != nullptr);
+  EXPECT_TRUE(file.find("model.diffusion_model.label_emb.0.0.weight") != nullptr);
+}
+
 TEST(Convert, WhatCannotBeIsRefused) {
   const Workplace here;
   fs::create_directory("there");
   refused({"convert", kPipelines + "sd15", "there"}, "is there already");
-  refused({"convert", kPipelines + "sdxl", "a.safetensors"}, "no name in a single file");
+  refused({"convert", kPipelines + "flux", "a.safetensors"}, "no name in a single file");
+  refused({"convert", kPipelines + "sd3", "a.gguf"}, "no name in a single file");
   refused({"convert", kPipelines + "sd15", "a.safetensors", "--precision", "q8_0"}, "end the output's name in .gguf");
   refused({"convert", kPipelines + "sd15", "a.gguf", "--precision", "f8"}, "'f8' came");
   refused({"convert", "tiny.safetensors", "a.gguf"}, "a Thimble model becomes a Thimble model alone");
@@ -286,6 +321,32 @@ TEST(Published, DamagedModelsAreNamed) {
   fails("model", "tensor 'conv_norm_out.weight' [4] is missing; the nearest name there is 'cone_norm_out.weight'");
 }
 
+TEST(Published, IntegersAndLimits) {
+  const Workplace here;
+  const Strings call{"generate", "a cat", "--model", kPipelines + "flux", "--steps", "2", "--precision", "f32"};
+  const auto with = [&](const Strings& more) {
+    Strings all = call;
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  succeeds(with({"-o", "f.png"}));
+  succeeds(with({"-o", "e.png", "--bits", "8"}));
+  EXPECT_NE(media::read_image("f.png"), media::read_image("e.png"));
+  EXPECT_EQ(note_of("e.png")["bits"], 8);
+  EXPECT_FALSE(note_of("f.png").contains("bits"));
+  succeeds({"generate", "--from", "e.png", "-o", "r.png"});
+  EXPECT_EQ(read_file("e.png"), read_file("r.png"));
+  refused(with({"-o", "a.png", "--bits", "3"}), "8 or 4 bits");
+  refused({"generate", "a cat", "-o", "a.png", "--bits", "8"}, "--bits is for published models");
+  refused(with({"-o", "a.png", "--max-memory", "90K"}), "plans with at least");
+  const Json apart = parse_json(
+      succeeds({"generate", "a cat", "-o", "a.png", "--model", kPipelines + "instruct", "--image", "f.png", "--width",
+                "32", "--height", "32", "--steps", "2", "--precision", "f32", "--max-memory", "800K", "--json"})
+          .out,
+      "report");
+  for (const Json& c : apart["components"]) EXPECT_LE(c["planned_bytes"].get<double>(), 800e3) << c["part"];
+}
+
 TEST(Bench, ModelsOfTheTrueSizeNeedNoFile) {
   const Json bench = parse_json(succeeds({"bench", "sd1.5", "--random-weights", "--part", "tiny-vae", "--size", "64",
                                           "--precision", "f32", "--stored", "f16", "--json"})
@@ -299,6 +360,15 @@ TEST(Bench, ModelsOfTheTrueSizeNeedNoFile) {
   EXPECT_EQ(decoder["finite"], true);
   EXPECT_EQ(decoder["run_seconds"].size(), 1u);
   EXPECT_GT(decoder["planned_bytes"].get<double>(), 4.0 * 1'222'531);
+  const Json eight = parse_json(succeeds({"bench", "sd1.5", "--random-weights", "--part", "text", "--bits", "8",
+                                          "--precision", "f32", "--stored", "bf16", "--json"})
+                                    .out,
+                                "bench");
+  EXPECT_EQ(eight["bits"], 8);
+  EXPECT_GT(eight["parts"][0]["quantized_layers"].get<int>(), 60);
+  EXPECT_EQ(eight["parts"][0]["finite"], true);
+  EXPECT_LT(eight["parts"][0]["load_bytes"].get<double>(), 1.4 * 123'060'480);  // the embedding is bf16
+  refused({"bench", "sd1.5", "--random-weights", "--bits", "5"}, "8 or 4 bits");
   refused({"bench", "sd9", "--random-weights"}, "'sd9' is none");
   refused({"bench", "sd1.5", "--random-weights", "--part", "voice"}, "it has denoiser, vae, text, tiny-vae");
   refused({"bench", "sd1.5", "--random-weights", "--size", "100"}, "multiple of 16");

@@ -12,6 +12,7 @@ using graph::AttentionMap;
 using graph::Builder;
 using graph::Init;
 using graph::LinearAttention;
+using graph::QuantConv2d;
 using graph::QuantLinear;
 using graph::Shape;
 using graph::Var;
@@ -116,6 +117,72 @@ void add_products(std::vector<Case>& cases) {
                });
 }
 
+Var quant_conv(Builder& b, Var x, const std::string& name, std::int64_t out, std::int64_t taps, QuantConv2d op,
+               bool bias = true) {
+  const Init numbers{Init::Kind::uniform, 127};
+  std::vector<Var> inputs{x, b.param(name + ".weight", {out, x.dim(-1) / op.groups, taps, taps}, numbers, DType::i8),
+                          b.param(name + ".weight.scale", {out, 1}, {Init::Kind::constant, 0.002})};
+  if (bias) inputs.push_back(b.param(name + ".bias", {out}, {}));
+  return b.add(op, inputs);
+}
+
+Case conv(std::string name, Shape x, std::int64_t out, std::int64_t taps, QuantConv2d op, bool bias = true,
+          Domain domain = in_steps(kOnSteps), Tolerance t = kSum) {
+  return {"quant_conv2d_" + std::move(name),
+          t,
+          [=](Builder& b) { b.output("y", quant_conv(b, b.input("x", x), "conv", out, taps, op, bias)); },
+          {domain}};
+}
+
+void add_convolutions(std::vector<Case>& cases) {
+  const QuantConv2d same{.padding = {1, 1, 1, 1}}, strided{.stride = {2, 2}, .padding = {1, 1, 1, 1}},
+      uneven{.stride = {2, 1}, .padding = {0, 2, 1, 0}}, apart{.padding = {2, 2, 2, 2}, .dilation = {2, 2}},
+      grouped{.padding = {1, 1, 1, 1}, .groups = 2}, shifted{.padding = {1, 1, 1, 1}, .asymmetric = true};
+  cases.insert(
+      cases.end(),
+      {
+          conv("same", {1, 6, 7, 32}, 20, 3, same),
+          conv("no_bias", {2, 5, 5, 16}, 33, 3, same, false),
+          conv("odd", {2, 5, 9, 7}, 5, 3, same),
+          conv("strided", {1, 9, 8, 12}, 40, 3, strided),
+          conv("uneven", {1, 7, 6, 9}, 17, 3, uneven),
+          conv("dilated", {1, 8, 8, 10}, 12, 3, apart),
+          conv("wide", {1, 9, 9, 8}, 12, 5, {.padding = {2, 2, 2, 2}}),
+          conv("one_pixel", {1, 9, 9, 24}, 12, 1, {.stride = {2, 2}}),
+          conv("deep", {1, 5, 6, 150}, 70, 3, same),
+          conv("groups", {1, 6, 6, 16}, 12, 3, grouped),
+          conv("asymmetric", {2, 6, 7, 20}, 18, 3, shifted, true, in_steps(kOnShiftedSteps)),
+          conv("asymmetric_strided", {1, 9, 9, 24}, 34, 3,
+               {.stride = {2, 2}, .padding = {0, 0, 1, 1}, .asymmetric = true}, true, in_steps(kOnShiftedSteps)),
+          conv("any", {1, 6, 7, 32}, 20, 3, same, true, Domain{}, kRoundedEitherWay),
+          {"quant_conv2d_zero_picture",
+           kSum,
+           [](Builder& b) {
+             const Var x = b.input("x", {1, 4, 4, 24});
+             b.output("y", quant_conv(b, b.concat({x * 0, x}, 0), "conv", 16, 3, {.padding = {1, 1, 1, 1}}));
+           },
+           {in_steps(kOnSteps)}},
+          {"quant_conv2d_computed_weight",
+           kSum,
+           [](Builder& b) {
+             const Var w = b.cast(b.input("w", {16, 8, 3, 3}, DType::i32), DType::i8);
+             b.output("y", b.add(QuantConv2d{}, {b.input("x", {1, 5, 6, 8}), w, b.input("scale", {16, 1})}));
+           },
+           {{-100, 100, {}}, in_steps(kOnSteps)}},
+          // Doubled, biased, activated; and by a gate of each picture, then added.
+          {"quant_conv2d_fused",
+           kChain,
+           [](Builder& b) {
+             const Var x = b.input("x", {2, 4, 5, 24}), gate = b.input("gate", {2, 1, 1, 40});
+             const Var large = b.add(graph::Resize{graph::ResizeMode::nearest, 8, 10}, {x});
+             const QuantConv2d same{.padding = {1, 1, 1, 1}};
+             b.output("up", b.silu(quant_conv(b, large, "up", 20, 3, same)));
+             b.output("y", b.input("skip", {2, 4, 5, 40}) + gate * quant_conv(b, x, "next", 40, 3, same));
+           },
+           {in_steps(kOnSteps)}},
+      });
+}
+
 // Numbers of a map: rows need not add up to one.
 Case apply(std::string name, Shape map, Shape v, std::int64_t kv_heads) {
   return {"attention_apply_" + std::move(name),
@@ -183,6 +250,7 @@ void add_attention_parts(std::vector<Case>& cases) {
 
 void add_quantized_cases(std::vector<Case>& cases) {
   add_products(cases);
+  add_convolutions(cases);
   add_attention_parts(cases);
 }
 

@@ -1,11 +1,12 @@
-"""Runs TFLite and ONNX models on the runtimes they were made for and keeps inputs and outputs.
+"""Runs models on the runtimes they were made for and keeps inputs and outputs: TFLite, ONNX, Caffe, ncnn, MNN.
 
   python tools/goldens/gauge_outputs.py --out DIR [--value NAME=NUMBER ...] MODEL...
 
 One safetensors file a model, named by the first 16 digits of its SHA-256: "input:NAME", "output:NUMBER"; metadata
 `model`, `runtime`, `values` (JSON of the inputs fixed by --value), and `refused` when the runtime does not run it.
-`thimble gauge check MODEL... --reference DIR` compares Thimble's runtime with them. Needs onnxruntime and
-ai-edge-litert (or tflite-runtime), numpy and safetensors.
+`thimble gauge check MODEL... --reference DIR` compares Thimble's runtime with them. Needs numpy, safetensors and,
+for what is given, onnxruntime, ai-edge-litert (or tflite-runtime), opencv-python-headless (Caffe: the .prototxt stands
+beside the .caffemodel), ncnn (the .bin beside the .param; pictures of --size pixels, 32), MNN.
 
 Inputs are uniform in [-1, 1), integers 0 or 1, from a fixed seed. Sizes that a file leaves open are bound as
 gauge/import/import.h says.
@@ -87,6 +88,65 @@ def run_tflite(path, rng, values):
     return name, feeds, [interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()]
 
 
+def run_caffe(path, rng, values):
+    import cv2
+
+    text = os.path.splitext(path)[0] + ".prototxt"
+    with open(text) as f:
+        words = f.read().split()
+    shape = [int(words[i + 1]) for i, w in enumerate(words) if w == "input_dim:"][:4]
+    net = cv2.dnn.readNetFromCaffe(text, path)
+    feeds = {"data": draw(rng, shape, np.dtype(np.float32), None)}
+    net.setInput(feeds["data"])
+    return "OpenCV " + cv2.__version__, feeds, [net.forward()]
+
+
+def run_ncnn(path, rng, values):
+    import ncnn
+
+    with open(path) as f:
+        lines = [line.split() for line in f.read().splitlines()[2:]]
+    made = [l[4 + int(l[2]) : 4 + int(l[2]) + int(l[3])] for l in lines]
+    read = {b for l in lines for b in l[4 : 4 + int(l[2])]}
+    inputs = [m for l, m in zip(lines, made) if l[0] == "Input"]
+    outputs = [b for m in made for b in m if b not in read]
+    net = ncnn.Net()
+    net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = net.opt.use_fp16_packed = net.opt.use_bf16_storage = False
+    net.opt.num_threads = 1
+    net.load_param(path)
+    net.load_model(os.path.splitext(path)[0] + ".bin")
+    size = int(values.get("size", 32))
+    picture = draw(rng, [3, size, size], np.dtype(np.float32), None)
+    extractor = net.create_extractor()
+    extractor.input(inputs[0][0], ncnn.Mat(picture))
+    results = [np.array(extractor.extract(name)[1])[None] for name in outputs]
+    return "ncnn " + ncnn.__version__, {inputs[0][0]: picture[None]}, results
+
+
+def run_mnn(path, rng, values):
+    import importlib.metadata
+
+    import MNN
+
+    interpreter = MNN.Interpreter(path)
+    session = interpreter.createSession({"backend": "CPU", "numThread": 1, "precision": "high"})
+    feeds = {}
+    for name, tensor in interpreter.getSessionInputAll(session).items():
+        feeds[name] = draw(rng, list(tensor.getShape()), np.dtype(np.float32), None)
+        tensor.copyFrom(MNN.Tensor(tensor.getShape(), MNN.Halide_Type_Float, feeds[name], MNN.Tensor_DimensionType_Tensorflow))
+    interpreter.runSession(session)
+    outputs = []
+    for name, tensor in interpreter.getSessionOutputAll(session).items():
+        host = MNN.Tensor(tensor.getShape(), MNN.Halide_Type_Float, np.zeros(tensor.getShape(), np.float32),
+                          MNN.Tensor_DimensionType_Tensorflow)
+        tensor.copyToHostTensor(host)
+        outputs.append((name, np.array(host.getNumpyData())))
+    return "MNN " + importlib.metadata.version("MNN"), feeds, [v for _, v in sorted(outputs, reverse=True)]
+
+
+RUNNERS = {".onnx": run_onnx, ".tflite": run_tflite, ".caffemodel": run_caffe, ".param": run_ncnn, ".mnn": run_mnn}
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", required=True)
@@ -105,7 +165,7 @@ def main():
         metadata = {"model": digest, "file": os.path.basename(path)}
         tensors = {}
         try:
-            runtime, feeds, outputs = (run_onnx if path.endswith(".onnx") else run_tflite)(path, rng, values)
+            runtime, feeds, outputs = RUNNERS.get(os.path.splitext(path)[1], run_tflite)(path, rng, values)
             metadata["runtime"] = runtime
             metadata["values"] = json.dumps({k: v for k, v in values.items() if k in feeds})
             tensors = {"input:" + k: np.ascontiguousarray(v) for k, v in feeds.items() if k not in values}
