@@ -36,8 +36,8 @@ class ThreadPool {
 
   int threads() const;
 
-  // Calls f(begin, end, thread) over [0, n) in chunks of `grain`, handed out dynamically;
-  // thread is in [0, threads()). Returns when all are done. f must not throw.
+  // Calls f(begin, end, thread) over [0, n) in chunks of `grain`: each thread has its part of the range, and helps
+  // the others when that is done. thread is in [0, threads()). Returns when all are done. f must not throw.
   void parallel_for(std::int64_t n, std::int64_t grain,
                     FunctionRef<void(std::int64_t begin, std::int64_t end, int thread)> f);
 

@@ -74,24 +74,24 @@ void keep(const std::string& folder, const gauge::BenchResult& r, double window)
 }
 
 void print_title() {
-  fmt::print("{:<32}{:<12}{:>8}{:>11}{:>10}{:>10}{:>10}{:>8}{:>11}{:>11}  {}\n", "model", "backend", "threads",
+  fmt::print("{:<44}{:<12}{:>8}{:>11}{:>10}{:>10}{:>10}{:>8}{:>11}{:>11}  {}\n", "model", "backend", "threads",
              "median ms", "p90", "p99", "min", "cv", "peak", "error", "energy or remark");
 }
 
 void print_row(const gauge::BenchResult& r) {
   const std::string name = std::filesystem::path(r.model).filename().string();
   if (!r.refused.empty()) {
-    fmt::print("{:<32}{:<12}{:>8}  {}\n", name, r.backend, r.threads, r.refused);
+    fmt::print("{:<44}{:<12}{:>8}  {}\n", name, r.backend, r.threads, r.refused);
     return;
   }
   const std::string error = r.difference ? fmt::format("{:.1e}", r.difference->relative) : "-";
   if (r.instructions) {
-    fmt::print("{:<32}{:<12}{:>8}  {} instructions an inference, error {}; {}\n", name, r.backend, r.threads,
+    fmt::print("{:<44}{:<12}{:>8}  {} instructions an inference, error {}; {}\n", name, r.backend, r.threads,
                static_cast<std::int64_t>(*r.instructions), error, r.no_latency);
     return;
   }
   const gauge::Distribution& d = *r.latency;
-  fmt::print("{:<32}{:<12}{:>8}{:>11.3f}{:>10.3f}{:>10.3f}{:>10.3f}{:>8.2f}{:>11}{:>11}  {}\n", name, r.backend,
+  fmt::print("{:<44}{:<12}{:>8}{:>11.3f}{:>10.3f}{:>10.3f}{:>10.3f}{:>8.2f}{:>11}{:>11}  {}\n", name, r.backend,
              r.threads, d.median, d.p90, d.p99, d.min, d.cv, human_bytes(static_cast<double>(r.peak_bytes)), error,
              r.energy.known() ? fmt::format("{:.4g} J by {}", r.energy.joules, r.energy.source)
                               : "energy unavailable: " + r.energy.reason);

@@ -107,8 +107,6 @@ void compare(std::vector<Entry>& entries, double tolerance) {
   }
 }
 
-constexpr double kBurst = 0.02;  // seconds of one backend's turn
-
 // In turns until each has made its runs or used its seconds.
 void measure(std::vector<Entry>& entries, const BenchOptions& o, EnergySource* energy, const ProgressFn& progress,
              const CancelToken* cancel) {
@@ -121,6 +119,11 @@ void measure(std::vector<Entry>& entries, const BenchOptions& o, EnergySource* e
   std::int64_t total = 0;
   for (const Entry& e : entries) total += e.runs() ? o.how.runs : 0;
   const auto left = [&](const Entry& e) { return e.runs() && !o.how.enough(e.timing.ms.size(), e.timing.seconds); };
+  // The threads of the runtime before may still spin for work, some for tens of milliseconds: then the next one waits
+  // first, and has a longer turn for it.
+  const bool many_threads = std::ranges::any_of(entries, [](const Entry& e) { return e.result.threads > 1; });
+  const double turn_seconds = many_threads ? 0.1 : 0.02;
+  const auto pause = std::chrono::milliseconds(many_threads ? 60 : 2);
   for (bool more = true; more;) {
     more = false;
     std::int64_t done = 0;
@@ -129,9 +132,8 @@ void measure(std::vector<Entry>& entries, const BenchOptions& o, EnergySource* e
       if (left(e)) {
         more = true;
         const int wanted = o.how.runs - static_cast<int>(e.timing.ms.size());
-        const int count = std::clamp(static_cast<int>(kBurst * 1e3 / std::max(e.first_ms, 1e-3)), 1, wanted);
-        // Threads of the runtime before may still spin.
-        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        const int count = std::clamp(static_cast<int>(turn_seconds * 1e3 / std::max(e.first_ms, 1e-3)), 1, wanted);
+        std::this_thread::sleep_for(pause);
         if (energy == nullptr) {
           burst(e.timing, count, o.how.pause_ms, [&] { e.session->run(); });
         } else {

@@ -109,13 +109,14 @@ void run_direct(const ConvPlan& plan, const ConvArgs& args, ThreadPool& pool) {
   std::int64_t OH = s.out_h(), pictures = s.B, input = s.H;
   const bool plain = s.kh == 1 && s.kw == 1 && s.stride_h == 1 && s.stride_w == 1 && OH == s.H && row.OW == s.W;
   if (plain) {  // pixels are rows of a product: in lengths that fill tiles, whatever the picture's width
-    constexpr std::int64_t kPixels = 96;
-    const std::int64_t pixels = s.B * s.H * s.W;
+    constexpr std::int64_t kPixels = 96;  // about; as many lengths for each thread
+    const std::int64_t pixels = s.B * s.H * s.W, threads = pool.threads();
+    const std::int64_t lengths = std::max<std::int64_t>(1, (pixels / threads + kPixels / 2) / kPixels) * threads;
     pictures = 1;
-    OH = input = (pixels + kPixels - 1) / kPixels;
-    row.W = row.OW = kPixels;
+    row.W = row.OW = (pixels + lengths - 1) / lengths;
+    OH = input = (pixels + row.OW - 1) / row.OW;
   }
-  const std::int64_t grain = std::max<std::int64_t>(1, pictures * OH / (8 * pool.threads()));
+  const std::int64_t grain = plain ? 1 : std::max<std::int64_t>(1, pictures * OH / (8 * pool.threads()));
   pool.parallel_for(pictures * OH, grain, [&](std::int64_t begin, std::int64_t end, int) {
     DirectRow mine = row;
     mine.H = input;

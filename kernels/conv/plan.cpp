@@ -30,14 +30,18 @@ constexpr DirectKernel kDirect[] = {
 #undef THIMBLE_DEPTHWISE
 };
 
-// Inputs of a patch up to which gathering it costs more than it gains, and channels from which a narrow convolution
-// fills its vectors.
-constexpr std::int64_t kMostDirect = 160, kLeastNarrow = 32;
+// Inputs of a patch up to which gathering it costs more than it gains; outputs up to which a larger patch is not used
+// often enough, where rows are so long that the pixels at their ends, made one by one, do not show; and channels from
+// which a narrow convolution fills its vectors.
+constexpr std::int64_t kMostDirect = 160, kMostDirectOutputs = 64, kLeastDirectRow = 32, kLeastNarrow = 32;
 
 const DirectKernel* pick_direct(const ConvShape& s, DType type, Isa cap) {
   if (s.groups != 1 || s.upsample) return nullptr;
   const bool narrow = s.O <= kNarrowOutputs && s.C >= kLeastNarrow;
-  if (!narrow && (s.kh * s.kw * s.C > kMostDirect || s.O <= kNarrowOutputs)) return nullptr;
+  const std::int64_t taps = s.kh * s.kw;
+  const bool gathered =
+      taps * s.C > kMostDirect && (taps == 1 || s.O > kMostDirectOutputs || s.out_w() < kLeastDirectRow);
+  if (!narrow && (gathered || s.O <= kNarrowOutputs)) return nullptr;
   for (const DirectKernel& k : kDirect) {
     if (k.narrow == narrow && k.type == type && k.isa <= cap && supports(cpu(), k.isa)) return &k;
   }

@@ -136,17 +136,21 @@ THIMBLE_INLINE void epilogue_pair(const float* tile, int ld_tile, std::int64_t m
   }
 }
 
-// Without gate, residual and slope: most layers of small networks, whose rows are short.
+// Without gate and slope, within one batch: most layers of small networks, whose rows are short.
 template <Activation act, class T>
-void plain_rows(const float* tile, int ld_tile, int rows, int cols, const float* bias, float most, T* c,
-                std::int64_t ldc) {
+void plain_rows(const float* tile, int ld_tile, int rows, int cols, const float* bias, const T* residual,
+                const Epilogue& e, T* c, std::int64_t ldc) {
   const auto one = [&](std::int64_t j, auto access) {
     const Vec add = bias ? access.read(bias + j) : set(0.0f);
     const float* acc = tile + j;
     T* out = c + j;
+    const bool first = residual && e.act_last, after = residual && !e.act_last;
     for (int r = 0; r < rows; ++r, acc += ld_tile, out += ldc) {
-      Vec v = activate<act>(hn::Add(access.read(acc), add));
-      if (most < 3.4e38f) v = hn::IfThenElse(hn::Gt(v, set(most)), set(most), v);
+      Vec v = hn::Add(access.read(acc), add);
+      if (first) v = hn::Add(v, access.read(residual + r * e.residual_ld + j));
+      v = activate<act>(v);
+      if (e.most < 3.4e38f) v = hn::IfThenElse(hn::Gt(v, set(e.most)), set(e.most), v);
+      if (after) v = hn::Add(v, access.read(residual + r * e.residual_ld + j));
       access.write(v, out);
     }
   };
@@ -166,9 +170,10 @@ void epilogue_rows(const float* tile, int ld_tile, std::int64_t m0, std::int64_t
   if (cols == 0) return;
   // One division a tile, not a row.
   std::int64_t batch = m0 / e.rows_per_batch, row_in_batch = m0 % e.rows_per_batch;
-  if (!e.gate && !e.residual && !e.slope && row_in_batch + rows <= e.rows_per_batch) {
+  if (!e.gate && !e.slope && row_in_batch + rows <= e.rows_per_batch) {
     return plain_rows<act>(tile, ld_tile, rows, cols, e.bias ? e.bias + batch * e.bias_batch_stride + n0 : nullptr,
-                           e.most, static_cast<T*>(c) + m0 * ldc + n0, ldc);
+                           e.residual ? static_cast<const T*>(e.residual) + m0 * e.residual_ld + n0 : nullptr, e,
+                           static_cast<T*>(c) + m0 * ldc + n0, ldc);
   }
   for (int r = 0; r < rows; ++r, ++row_in_batch) {
     if (row_in_batch == e.rows_per_batch) {

@@ -82,6 +82,18 @@ void widen_elements(Space& space, std::size_t& size) {
   size = wide;
 }
 
+// v, count times, by ever longer copies of what is written already.
+template <class T>
+void repeat(T v, T* to, std::int64_t count) {
+  constexpr std::int64_t kFirst = 16, kMost = 16384 / static_cast<std::int64_t>(sizeof(T));
+  for (std::int64_t i = 0; i < std::min(kFirst, count); ++i) write_as(v, to + i);
+  for (std::int64_t done = kFirst; done < count;) {
+    const std::int64_t n = std::min({done, kMost, count - done});
+    std::memcpy(static_cast<void*>(to + done), static_cast<const void*>(to), static_cast<std::size_t>(n) * sizeof(T));
+    done += n;
+  }
+}
+
 template <class T>
 void copy_elements(const Space& space, const void* from, void* to, ThreadPool& pool) {
   const T* src = static_cast<const T*>(from);
@@ -131,6 +143,7 @@ void copy_elements(const Space& space, const void* from, void* to, ThreadPool& p
       std::memcpy(static_cast<void*>(b), static_cast<const void*>(a), static_cast<std::size_t>(count) * sizeof(T));
     } else if (s == 0) {
       const T v = read_as<T>(a);
+      if (d == 1) return repeat(v, b, count);
       for (std::int64_t i = 0; i < count; ++i) write_as(v, b + i * d);
     } else {
       for (std::int64_t i = 0; i < count; ++i) write_as(read_as<T>(a + i * s), b + i * d);
