@@ -4,6 +4,7 @@
 DEVICE_PACKAGES="g++ cmake ninja-build libcli11-dev libfmt-dev nlohmann-json3-dev libhwy-dev libpng-dev libjpeg62-turbo-dev libwebp-dev zlib1g-dev"
 WORKBENCH_PACKAGES="libtorch-dev libopenblas0-pthread librsvg2-dev libcairo2-dev libeigen3-dev libsqlite3-dev zlib1g-dev libkissfft-dev libvorbis-dev"
 TEST_PACKAGES="libgtest-dev libbenchmark-dev"
+FULL_PACKAGES="aapt android-framework-res openssl unzip zip"
 EMULATOR_PACKAGES="g++-aarch64-linux-gnu qemu-user googletest"
 
 missing_packages() {

@@ -43,11 +43,11 @@ std::tuple<at::Tensor, at::Tensor> top(const at::Tensor& symmetric, std::int64_t
   return {values.narrow(0, n - count, count), vectors.narrow(1, n - count, count)};
 }
 
-// Fewer pictures than values: the components are X^T u / sqrt(lambda) with u, lambda of the Gram matrix X X^T, and are
-// never formed.
-at::Tensor whole(const at::Tensor& train, const at::Tensor& seen, std::int64_t values) {
-  const at::Tensor mean = train.mean(0, true);
-  const at::Tensor x = train - mean;
+// Fewer pictures than numbers in one: the components are X^T u / sqrt(lambda) with u, lambda of the Gram matrix X X^T,
+// and are never formed. The mean is taken from x in place: there is room for one copy of the pictures only.
+at::Tensor whole(at::Tensor x, const at::Tensor& seen, std::int64_t values) {
+  const at::Tensor mean = x.mean(0, true);
+  x.sub_(mean);
   auto [lambda, u] = top(at::matmul(x, x.t()), values);
   const at::Tensor inverse = at::matmul(u / lambda.clamp_min(1e-6 * lambda.max()), u.t()).to(at::kFloat);
   const at::Tensor weights = at::matmul(at::matmul(seen - mean, x.t()), inverse);

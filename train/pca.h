@@ -25,7 +25,7 @@ struct PcaQuality {
   int pictures = 0;              // fitted to
 };
 
-// Takes about three times `pictures` MiB of memory and a few minutes of two cores at the defaults.
+// Takes about two times `pictures` MiB of memory and a few minutes of two cores at the defaults.
 PcaQuality pca_baseline(const PcaOptions& options, const ProgressFn& progress, const CancelToken& cancel);
 
 }  // namespace thimble::train

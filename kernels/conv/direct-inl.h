@@ -1,6 +1,7 @@
 // The kernels of direct.h over vectors, once, on kernels/simd: included by the ISA files only.
 #pragma once
 
+#include <limits>
 #include <utility>
 
 #include "kernels/conv/depthwise-inl.h"
@@ -42,8 +43,70 @@ THIMBLE_INLINE Stretches stretches(const DirectRow& r, Reach reach, std::int64_t
   return s;
 }
 
+// What most epilogues are: done on the sums where they are, in registers. Of a tile's first pixel and column.
+struct Finish {
+  const float* bias;      // null: none
+  const float* residual;  // null: none
+  float* y;
+  std::int64_t residual_ld, y_ld, columns;
+  float least, most;
+  bool act_last;
+};
+
+// True when the epilogue is such a one for `rows` pixels from m.
+THIMBLE_INLINE bool finishes(const DirectRow& r, std::int64_t m, std::int64_t rows) {
+  const Epilogue& e = *r.epilogue;
+  return r.y_type == DType::f32 && (e.act == Activation::none || e.act == Activation::relu) && !e.gate && !e.slope &&
+         (e.bias_batch_stride == 0 || m / e.rows_per_batch == (m + rows - 1) / e.rows_per_batch);
+}
+
+THIMBLE_INLINE Finish finish_at(const DirectRow& r, std::int64_t m, std::int64_t n0, std::int64_t columns) {
+  const Epilogue& e = *r.epilogue;
+  const std::int64_t batch = e.bias_batch_stride == 0 ? 0 : m / e.rows_per_batch;
+  return {.bias = e.bias ? e.bias + batch * e.bias_batch_stride + n0 : nullptr,
+          .residual = e.residual ? static_cast<const float*>(e.residual) + m * e.residual_ld + n0 : nullptr,
+          .y = static_cast<float*>(r.y) + m * r.y_ld + n0,
+          .residual_ld = e.residual_ld,
+          .y_ld = r.y_ld,
+          .columns = columns,
+          .least = e.act == Activation::relu ? 0.0f : -std::numeric_limits<float>::infinity(),
+          .most = e.most,
+          .act_last = e.act_last};
+}
+
+// `columns`: of this vector; all of them are read and written at once when it is whole.
+template <bool whole, int P, int NV>
+THIMBLE_INLINE void finish_column(const Vec (&acc)[P][NV], int v, const Finish& f, std::int64_t columns) {
+  const std::int64_t j = v * static_cast<std::int64_t>(kLanes);
+  const auto read = [&](const float* p) { return whole ? load(p + j) : load_n(p + j, columns); };
+  const auto write = [&](Vec x, float* p) { whole ? store(x, p + j) : store_n(x, p + j, columns); };
+  const Vec bias = f.bias ? read(f.bias) : set(0.0f), least = set(f.least), most = set(f.most);
+  const auto within = [&](Vec x) {  // NaN passes through
+    x = hn::IfThenElse(hn::Lt(x, least), least, x);
+    return hn::IfThenElse(hn::Gt(x, most), most, x);
+  };
+  if (!f.residual) {
+#pragma GCC unroll 16
+    for (int p = 0; p < P; ++p) write(within(hn::Add(acc[p][v], bias)), f.y + p * f.y_ld);
+  } else if (f.act_last) {
+#pragma GCC unroll 16
+    for (int p = 0; p < P; ++p) {
+      const Vec more = read(f.residual + p * f.residual_ld);
+      write(within(hn::Add(hn::Add(acc[p][v], bias), more)), f.y + p * f.y_ld);
+    }
+  } else {
+#pragma GCC unroll 16
+    for (int p = 0; p < P; ++p) {
+      const Vec more = read(f.residual + p * f.residual_ld);
+      write(hn::Add(within(hn::Add(acc[p][v], bias)), more), f.y + p * f.y_ld);
+    }
+  }
+}
+
+// Sums of a tile: finished into their place, or, when the epilogue is another, into `tile`.
 template <int P, int NV>
-THIMBLE_INLINE void direct_tile(const Stretches& s, const float* in, std::int64_t pixel, const float* w, float* tile) {
+THIMBLE_INLINE void direct_tile(const Stretches& s, const float* in, std::int64_t pixel, const float* w, float* tile,
+                                const Finish* finish) {
   Vec acc[P][NV];
 #pragma GCC unroll 16
   for (int p = 0; p < P; ++p) {
@@ -67,6 +130,13 @@ THIMBLE_INLINE void direct_tile(const Stretches& s, const float* in, std::int64_
       }
     }
   }
+  if (finish != nullptr) {
+    constexpr std::int64_t lanes = kLanes;
+    if constexpr (NV == 2) finish_column<true>(acc, 0, *finish, lanes);
+    const std::int64_t left = finish->columns - (NV - 1) * lanes;
+    left == lanes ? finish_column<true>(acc, NV - 1, *finish, lanes) : finish_column<false>(acc, NV - 1, *finish, left);
+    return;
+  }
 #pragma GCC unroll 16
   for (int p = 0; p < P; ++p) {
 #pragma GCC unroll 2
@@ -75,16 +145,18 @@ THIMBLE_INLINE void direct_tile(const Stretches& s, const float* in, std::int64_
 }
 
 template <int P, int NV>
-void direct_pixels(const Stretches& s, const float* in, std::int64_t pixel, const float* w, float* tile) {
-  direct_tile<P, NV>(s, in, pixel, w, tile);
+void direct_pixels(const Stretches& s, const float* in, std::int64_t pixel, const float* w, float* tile,
+                   const Finish* finish) {
+  direct_tile<P, NV>(s, in, pixel, w, tile, finish);
 }
 
 template <int... P>
 THIMBLE_INLINE void dispatch_direct(std::integer_sequence<int, P...>, int count, bool wide, const Stretches& s,
-                                    const float* in, std::int64_t pixel, const float* w, float* tile) {
+                                    const float* in, std::int64_t pixel, const float* w, float* tile,
+                                    const Finish* finish) {
   static constexpr decltype(&direct_pixels<1, 1>) kTiles[2][sizeof...(P)] = {{direct_pixels<P + 1, 1>...},
                                                                              {direct_pixels<P + 1, 2>...}};
-  kTiles[wide][count - 1](s, in, pixel, w, tile);
+  kTiles[wide][count - 1](s, in, pixel, w, tile, finish);
 }
 
 // Calls f(ox, count, reach) for stretches of the row: pixels at a border one by one, those inside in even groups.
@@ -121,6 +193,7 @@ THIMBLE_INLINE void for_pixels(const DirectRow& r, std::int64_t most, F f) {
   const std::int64_t w_pixel = r.C * kDirectColumns;
   const bool joined = r.dilation_w == 1 && r.x_ld == r.C;  // taps of a row lie in one piece
   const float* w = r.w;
+  const bool at_once = finishes(r, r.m0, r.OW);
   for (std::int64_t n0 = 0; n0 < r.O; n0 += kDirectColumns, w += r.kh * r.kw * w_pixel) {
     const std::int64_t columns = r.O - n0 < kDirectColumns ? r.O - n0 : kDirectColumns;
     for_pixels(r, kDirectPixels, [&](std::int64_t ox, std::int64_t count, Reach reach) {
@@ -132,8 +205,15 @@ THIMBLE_INLINE void for_pixels(const DirectRow& r, std::int64_t most, F f) {
       const std::int64_t iy = r.iy0 + reach.y.begin * r.dilation_h;
       const std::int64_t ix = ox * r.stride_w - r.pad_left + reach.x.begin * r.dilation_w;
       const float* in = s.rows > 0 && s.taps > 0 ? x + (iy * r.W + ix) * r.x_ld : x;
-      dispatch_direct(std::make_integer_sequence<int, kDirectPixels>(), static_cast<int>(count), columns > kLanes, s,
-                      in, r.stride_w * r.x_ld, w + (reach.y.begin * r.kw + reach.x.begin) * w_pixel, tile);
+      const auto sums = [&](const Finish* finish) {
+        dispatch_direct(std::make_integer_sequence<int, kDirectPixels>(), static_cast<int>(count), columns > kLanes, s,
+                        in, r.stride_w * r.x_ld, w + (reach.y.begin * r.kw + reach.x.begin) * w_pixel, tile, finish);
+      };
+      if (at_once) {
+        const Finish finish = finish_at(r, r.m0 + ox, n0, columns);
+        return sums(&finish);
+      }
+      sums(nullptr);
       epilogue(tile, kDirectColumns, r.m0 + ox, n0, static_cast<int>(count), static_cast<int>(columns), *r.epilogue,
                r.y, r.y_ld, r.y_type);
     });
