@@ -370,5 +370,30 @@ TEST(GemmTable, Bf16DotProductsRankByMaker) {
   EXPECT_LT(rate("gemm_bf16_avx512_bf16", intel), rate("gemm_bf16_avx512", intel));
 }
 
+// Results that are rounded to bf16 come from shorter formulas: half a unit of bf16 (2^-8) and their 2^-13.
+TEST(Gemm, ActivationsForBf16AreWithinTwoToTheMinusThirteen) {
+  constexpr int kColumns = 32;
+  for (const GemmKernel& kernel : gemm_kernels()) {
+    if (!supports(cpu(), kernel.isa)) continue;
+    for (Activation act : {Activation::gelu_tanh, Activation::silu}) {
+      Epilogue e;
+      e.act = act;
+      alignas(64) float tile[kColumns];
+      bf16 out[kColumns];
+      for (int i = -8 * 64; i < 8 * 64; ++i) {
+        for (int j = 0; j < kColumns; ++j) tile[j] = (static_cast<float>(i) + static_cast<float>(j) / kColumns) / 64.0f;
+        kernel.epilogue(tile, kColumns, 0, 0, 1, kColumns, e, out, kColumns, DType::bf16);
+        for (int j = 0; j < kColumns; ++j) {
+          const double x = tile[j],
+                       u = act == Activation::silu ? x : 2 * std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x);
+          const double exact = x / (1 + std::exp(-u));
+          ASSERT_NEAR(to_f32(out[j]), exact, std::abs(exact) * (std::ldexp(1, -8) + std::ldexp(1, -13)) + 1e-7)
+              << kernel.name << " at " << x;
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace thimble::kernels
