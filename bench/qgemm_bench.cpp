@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "bench/command.h"
 #include "bench/peaks.h"
 #include "kernels/qgemm/qgemm.h"
 #include "kernels/qgemm/w4a16.h"
@@ -26,64 +27,25 @@ namespace {
 
 using namespace kernels;
 
-struct Options {
-  bool json = false, quick = false;
-  int threads = usable_processors();
-  Isa isa = best_isa();
+struct Options : CommonOptions {
   std::string only;
-  std::int64_t group = -1;                          // all
-  std::vector<std::array<std::int64_t, 3>> shapes;  // M, N, K
+  std::int64_t group = -1;  // all
 };
 
 Options parse(int argc, char** argv) {
   Options o;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view arg = argv[i];
-    const auto value = [&]() -> std::string {
-      if (++i >= argc) fail(ErrorKind::bad_input, "{} wants a value", arg);
-      return argv[i];
-    };
-    if (arg == "--json") {
-      o.json = true;
-    } else if (arg == "--quick") {
-      o.quick = true;
-    } else if (arg == "--threads") {
-      o.threads = std::clamp(std::atoi(value().c_str()), 1, 256);
-    } else if (arg == "--only") {
-      o.only = value();
-    } else if (arg == "--group") {
-      o.group = std::atoi(value().c_str());
-    } else if (arg == "--isa") {
-      const auto isa = isa_from_string(value());
-      if (!isa) fail(ErrorKind::bad_input, "--isa: no such instruction set");
-      o.isa = *isa;
-    } else if (arg == "--shape") {
-      long long m = 0, n = 0, k = 0;
-      if (std::sscanf(value().c_str(), "%lldx%lldx%lld", &m, &n, &k) != 3 || std::min({m, n, k}) < 1) {
-        fail(ErrorKind::bad_input, "--shape wants MxNxK");
-      }
-      o.shapes.push_back({m, n, k});
-    } else {
-      fail(ErrorKind::bad_input, "unknown option {}; there are --json --quick --threads --isa --only --group --shape",
-           arg);
-    }
-  }
+  parse_options(argc, argv, o, "--json --quick --threads --isa --only --group --shape",
+                [&](std::string_view name, const auto& value) {
+                  if (name == "--only") {
+                    o.only = value();
+                  } else if (name == "--group") {
+                    o.group = std::atoi(value().c_str());
+                  } else {
+                    return false;
+                  }
+                  return true;
+                });
   return o;
-}
-
-// Median seconds of a call, over at least three calls and about a quarter of a second.
-template <class F>
-double median_time(const ThreadPool& pool, bool quick, F&& f) {
-  f();
-  std::vector<double> times;
-  const double budget = quick ? 0.05 : 0.25, start = now(pool);
-  while (times.size() < 3 || (now(pool) - start < budget && times.size() < 200)) {
-    const double t = now(pool);
-    f();
-    times.push_back(now(pool) - t);
-  }
-  std::sort(times.begin(), times.end());
-  return times[times.size() / 2];
 }
 
 Buffer random_bf16(std::int64_t n, std::uint64_t seed) {

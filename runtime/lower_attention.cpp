@@ -23,6 +23,26 @@ float scale_of(double scale, std::int64_t head_size) {
   return static_cast<float>(scale != 0 ? scale : 1 / std::sqrt(static_cast<double>(head_size)));
 }
 
+// What all attention over tokens says of its operands.
+template <class Args>
+void take_queries_and_keys(Args& a, const Located& q, const Located& k, std::int64_t heads) {
+  a.batch = q.shape[0];
+  a.q_len = q.shape[1];
+  a.k_len = k.shape[1];
+  a.heads = heads;
+  a.head_size = q.shape[2] / heads;
+  a.q_strides = strides_of(q, a.head_size);
+  a.k_strides = strides_of(k, a.head_size);
+}
+
+// The same of values and the result.
+template <class Args>
+void take_values(Args& a, const Located& v, const Located& y, std::int64_t kv_heads) {
+  a.value_size = v.shape[2] / kv_heads;
+  a.v_strides = strides_of(v, a.value_size);
+  a.out_strides = strides_of(y, a.value_size);
+}
+
 // A mask that is added to the scores, broadcast by strides of zero; its place.
 template <class Args>
 Place mask_of(Lowering& l, ValueId v, Args& a) {
@@ -51,17 +71,9 @@ void lower(Lowering& l, const Unit& u, const Attention& op) {
   const Located y = l.result(u);
   AttentionStep step{&kernel, {}};
   kernels::AttentionArgs& a = step.args;
-  a.batch = q.shape[0];
-  a.q_len = q.shape[1];
-  a.k_len = k.shape[1];
-  a.heads = op.heads;
+  take_queries_and_keys(a, q, k, op.heads);
+  take_values(a, v, y, op.kv_heads);
   a.kv_heads = op.kv_heads;
-  a.head_size = q.shape[2] / op.heads;
-  a.value_size = v.shape[2] / op.kv_heads;
-  a.q_strides = strides_of(q, a.head_size);
-  a.k_strides = strides_of(k, a.head_size);
-  a.v_strides = strides_of(v, a.value_size);
-  a.out_strides = strides_of(y, a.value_size);
   a.scale = scale_of(op.scale, a.head_size);
   a.causal = op.causal;
   Operands io{.in = {Lowering::at(q), Lowering::at(k), Lowering::at(v)}, .out = Lowering::at(y)};
@@ -77,14 +89,8 @@ void lower(Lowering& l, const Unit& u, const AttentionMap& op) {
   AttentionMapStep step{map_kernels(l, type, "attention_map"), {}};
   const Located q = tokens(l, in[0], type), k = tokens(l, in[1], type), y = l.result(u);
   kernels::AttentionMapArgs& a = step.args;
-  a.batch = q.shape[0];
-  a.q_len = q.shape[1];
-  a.k_len = k.shape[1];
-  a.heads = op.heads;
+  take_queries_and_keys(a, q, k, op.heads);
   a.kv_heads = op.kv_heads;
-  a.head_size = q.shape[2] / op.heads;
-  a.q_strides = strides_of(q, a.head_size);
-  a.k_strides = strides_of(k, a.head_size);
   a.scale = scale_of(op.scale, a.head_size);
   a.causal = op.causal;
   Operands io{.in = {Lowering::at(q), Lowering::at(k)}, .out = Lowering::at(y)};
@@ -104,9 +110,7 @@ void lower(Lowering& l, const Unit& u, const AttentionApply& op) {
   a.q_len = map.shape[2];
   a.k_len = map.shape[3];
   a.kv_heads = op.kv_heads;
-  a.value_size = v.shape[2] / op.kv_heads;
-  a.v_strides = strides_of(v, a.value_size);
-  a.out_strides = strides_of(y, a.value_size);
+  take_values(a, v, y, op.kv_heads);
   l.emit(&u, u.name, {fmt::format("apply {}", step.kernels.gemm->name)}, step,
          {.in = {Lowering::at(map), Lowering::at(v)}, .out = Lowering::at(y)}, y,
          kernels::attention_apply_scratch_bytes(step.kernels, a, l.threads));
@@ -120,16 +124,8 @@ void lower(Lowering& l, const Unit& u, const LinearAttention& op) {
   const Located y = l.result(u);
   LinearAttentionStep step{&kernel, {}};
   kernels::LinearAttentionArgs& a = step.args;
-  a.batch = q.shape[0];
-  a.q_len = q.shape[1];
-  a.k_len = k.shape[1];
-  a.heads = op.heads;
-  a.head_size = q.shape[2] / op.heads;
-  a.value_size = v.shape[2] / op.heads;
-  a.q_strides = strides_of(q, a.head_size);
-  a.k_strides = strides_of(k, a.head_size);
-  a.v_strides = strides_of(v, a.value_size);
-  a.out_strides = strides_of(y, a.value_size);
+  take_queries_and_keys(a, q, k, op.heads);
+  take_values(a, v, y, op.heads);
   a.eps = static_cast<float>(op.eps);
   l.emit(&u, u.name, {std::string(kernel.name), refused_rows(kernels::linear_attention_kernels(), &kernel, l.isa)},
          step, {.in = {Lowering::at(q), Lowering::at(k), Lowering::at(v)}, .out = Lowering::at(y)}, y,

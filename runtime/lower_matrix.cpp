@@ -287,24 +287,8 @@ void lower(Lowering& l, const Unit& u, const MatMul& op) {
 
 void lower(Lowering& l, const Unit& u, const Conv2d& op) {
   const ValueId weight = l.node(u).inputs[1];
-  const Shape &x_shape = l.type(u.x).shape, &w_shape = l.type(weight).shape, &y_shape = l.type(l.node(u).output).shape;
-  kernels::ConvShape s{.B = x_shape[0],
-                       .H = x_shape[1],
-                       .W = x_shape[2],
-                       .C = x_shape[3],
-                       .O = w_shape[0],
-                       .kh = w_shape[2],
-                       .kw = w_shape[3],
-                       .stride_h = op.stride[0],
-                       .stride_w = op.stride[1],
-                       .pad_top = op.padding[0],
-                       .pad_left = op.padding[1],
-                       .pad_bottom = op.padding[2],
-                       .pad_right = op.padding[3],
-                       .dilation_h = op.dilation[0],
-                       .dilation_w = op.dilation[1],
-                       .groups = op.groups,
-                       .upsample = u.upsample};
+  const Shape& y_shape = l.type(l.node(u).output).shape;
+  const kernels::ConvShape s = conv_shape(l.type(u.x).shape, l.type(weight).shape, op, u.upsample);
   const DType type = product_type(l, u);
   ConvStep step{l.fixed(weight) ? kernels::plan_conv(s, type, l.threads, l.isa)
                                 : kernels::plan_conv_with(s, kernels::pick_gemm(type, l.isa), l.threads),

@@ -12,26 +12,6 @@ using namespace graph;
 
 namespace {
 
-kernels::ConvShape conv_shape(const Shape& x, const Shape& w, const QuantConv2d& op, bool upsample) {
-  return {.B = x[0],
-          .H = x[1],
-          .W = x[2],
-          .C = x[3],
-          .O = w[0],
-          .kh = w[2],
-          .kw = w[3],
-          .stride_h = op.stride[0],
-          .stride_w = op.stride[1],
-          .pad_top = op.padding[0],
-          .pad_left = op.padding[1],
-          .pad_bottom = op.padding[2],
-          .pad_right = op.padding[3],
-          .dilation_h = op.dilation[0],
-          .dilation_w = op.dilation[1],
-          .groups = op.groups,
-          .upsample = upsample};
-}
-
 // The unit's input as int8. Convolutions that read one input alike share it.
 Located rounded(Lowering& l, const Unit& u, const kernels::QConvPlan& plan, bool asymmetric) {
   const std::string key = fmt::format("%{} pictures {} {}", u.x, static_cast<int>(plan.kernel->a_panel), asymmetric);
