@@ -141,7 +141,7 @@ Timed floats(const ConvShape& s, DType type, const Options& o, const Peaks& peak
   const Buffer x = numbers(s.B * s.H * s.W * s.C, type), w = numbers(s.O * s.C / s.groups * s.kh * s.kw, DType::f32);
   Buffer packed(conv_packed_bytes(plan)), scratch(conv_scratch_bytes(plan));
   Buffer y(static_cast<std::size_t>(s.B * s.out_h() * s.out_w() * s.O) * size_of(type));
-  conv_pack(plan, w.data(), DType::f32, packed.data());
+  conv_pack(plan, w.data(), DType::f32, pool, packed.data());
   ConvArgs args{.x = x.data(), .w = packed.data(), .y = y.data(), .y_type = type, .epilogue = {}};
   args.epilogue.act = Activation::relu;
   Timed t;

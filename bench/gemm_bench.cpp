@@ -101,7 +101,7 @@ double conv_gflops(const ConvPlan& plan, ThreadPool& pool, bool quick) {
   const Buffer w = random_buffer(s.O * s.C / s.groups * s.kh * s.kw, DType::f32, 2);
   Buffer packed(conv_packed_bytes(plan)), scratch(conv_scratch_bytes(plan));
   Buffer y(static_cast<std::size_t>(s.B * s.out_h() * s.out_w() * s.O) * size_of(plan.type));
-  conv_pack(plan, w.data(), DType::f32, packed.data());
+  conv_pack(plan, w.data(), DType::f32, pool, packed.data());
   const ConvArgs args{.x = x.data(), .w = packed.data(), .y = y.data(), .y_type = plan.type, .epilogue = {}};
   const double seconds = median_time(pool, quick, [&] { conv(plan, args, pool, scratch.data()); });
   const double macs = static_cast<double>(s.B * s.out_h() * s.out_w() * s.O) * static_cast<double>(s.C / s.groups) *

@@ -302,9 +302,9 @@ void lower(Lowering& l, const Unit& u, const Conv2d& op) {
     b.key = fmt::format("{} conv {} groups {} shuffle {} {}", source_key(l, weight), op.groups,
                         kernels::conv_kernel_name(plan), u.shuffle, layout_key(*plan.gemm));
     b.bytes = kernels::conv_packed_bytes(plan);
-    b.fill = [plan](std::span<const Tensor> from, ThreadPool&, std::byte* to) {
+    b.fill = [plan](std::span<const Tensor> from, ThreadPool& pool, std::byte* to) {
       const Tensor w = packs(from[0].type().dtype) ? from[0] : from[0].to(DType::f32);
-      kernels::conv_pack(plan, w.data(), w.type().dtype, to);
+      kernels::conv_pack(plan, w.data(), w.type().dtype, pool, to);
     };
     io.in[1] = {l.fixed_buffer(std::move(b)), 0};
   } else {

@@ -5,7 +5,7 @@
 //
 //   ConvPlan plan = plan_conv({.B = 1, .H = 64, .W = 64, .C = 320, .O = 320, .kh = 3, .kw = 3, .pad_top = 1, ...},
 //                             DType::bf16, pool.threads());
-//   Buffer w(conv_packed_bytes(plan));  conv_pack(plan, src, DType::f16, w.data());
+//   Buffer w(conv_packed_bytes(plan));  conv_pack(plan, src, DType::f16, pool, w.data());
 //   Buffer scratch(conv_scratch_bytes(plan));
 //   conv(plan, {.x = x, .w = w.data(), .y = y}, pool, scratch.data());
 #pragma once
@@ -58,7 +58,7 @@ std::string_view conv_kernel_name(const ConvPlan& plan);
 
 // ---- packing: src is (O, C / groups, kh, kw), dense, of f32, bf16 or f16
 std::size_t conv_packed_bytes(const ConvPlan& plan);
-void conv_pack(const ConvPlan& plan, const void* src, DType src_type, void* dst);
+void conv_pack(const ConvPlan& plan, const void* src, DType src_type, ThreadPool& pool, void* dst);
 
 // ---- running
 struct ConvArgs {

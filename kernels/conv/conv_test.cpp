@@ -50,7 +50,8 @@ std::vector<std::byte> run_conv(const ConvPlan& plan, const Options& o = {}, boo
 
   Buffer packed(conv_packed_bytes(plan)), scratch(conv_scratch_bytes(plan));
   if (scratch.size()) std::memset(scratch.data(), 0xff, scratch.size());  // NaN: what scratch held must not matter
-  conv_pack(plan, w_typed.data(), o.w_type, packed.data());
+  ThreadPool pool(o.threads);
+  conv_pack(plan, w_typed.data(), o.w_type, pool, packed.data());
   std::vector<std::byte> y(r_typed.size(), std::byte{0x5a});
   ConvArgs args{.x = x_typed.data(),
                 .x_ld = o.extra_ld ? x_ld : 0,
@@ -70,7 +71,6 @@ std::vector<std::byte> run_conv(const ConvPlan& plan, const Options& o = {}, boo
                      .residual = r_typed.data(),
                      .residual_ld = y_ld};
   }
-  ThreadPool pool(o.threads);
   conv(plan, args, pool, scratch.data());
   if (!compare) return y;
 
@@ -269,7 +269,8 @@ TEST(Conv, WrongShapesAreNamed) {
   EXPECT_THROW(plan_conv({}, DType::f16, 1), Error);
   float out[64];
   std::int8_t w = 0;
-  EXPECT_THROW(conv_pack(plan_conv({}, DType::f32, 1), &w, DType::i8, out), Error);
+  ThreadPool pool(1);
+  EXPECT_THROW(conv_pack(plan_conv({}, DType::f32, 1), &w, DType::i8, pool, out), Error);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Planning and packing of convolutions: which kernel, and weights in its order.
 #include <algorithm>
+#include <type_traits>
 #include <vector>
 
 #include "base/error.h"
@@ -187,30 +188,47 @@ std::size_t conv_packed_bytes(const ConvPlan& plan) {
   return plan.group_packed_bytes * static_cast<std::size_t>(s.groups);
 }
 
-void conv_pack(const ConvPlan& plan, const void* src, DType src_type, void* dst) {
+namespace {
+
+// The gathered patch runs over (ky, kx, c); rows of weights are brought into that order, one panel at a time. T: f32, or
+// bf16 where panels hold that, so that a panel's rows stay in the cache.
+template <class T>
+void pack_patches(const ConvPlan& plan, const void* src, DType src_type, ThreadPool& pool, std::byte* dst) {
+  constexpr DType kType = std::is_same_v<T, float> ? DType::f32 : DType::bf16;
+  const ConvShape& s = plan.shape;
+  const GemmKernel& kernel = *plan.gemm;
+  const std::int64_t inputs = s.C / s.groups, taps = s.kh * s.kw, panels = (plan.N + kernel.nr - 1) / kernel.nr;
+  const std::size_t own = static_cast<std::size_t>((kernel.nr + 1) * plan.K);
+  std::vector<T> space(own * static_cast<std::size_t>(pool.threads()));
+  pool.parallel_for(s.groups * panels, 1, [&](std::int64_t begin, std::int64_t end, int thread) {
+    T* row = space.data() + own * static_cast<std::size_t>(thread);
+    T* rows = row + plan.K;
+    for (std::int64_t item = begin; item < end; ++item) {
+      const std::int64_t group = item / panels, n0 = item % panels * kernel.nr;
+      const std::int64_t columns = std::min<std::int64_t>(kernel.nr, plan.N - n0);
+      for (std::int64_t j = 0; j < columns; ++j) {
+        const std::int64_t first = (group * plan.N + n0 + j) * plan.K;
+        convert(src_type, static_cast<const std::byte*>(src) + static_cast<std::size_t>(first) * size_of(src_type),
+                kType, row, static_cast<std::size_t>(plan.K));
+        for (std::int64_t t = 0; t < taps; ++t) {
+          T* to = rows + j * plan.K + t * inputs;
+          for (std::int64_t c = 0; c < inputs; ++c) to[c] = row[c * taps + t];
+        }
+      }
+      pack_weights(kernel, columns, plan.K, rows, kType, plan.K,
+                   dst + static_cast<std::size_t>(group) * plan.group_packed_bytes + packed_bytes(kernel, n0, plan.K));
+    }
+  });
+}
+
+}  // namespace
+
+void conv_pack(const ConvPlan& plan, const void* src, DType src_type, ThreadPool& pool, void* dst) {
   const Source source(src, src_type);
   if (plan.kind == ConvPlan::Kind::depthwise) return pack_depthwise(plan, source, static_cast<float*>(dst));
   if (plan.kind == ConvPlan::Kind::direct) return pack_direct(plan, source, static_cast<float*>(dst));
-  // The gathered patch runs over (ky, kx, c); rows of weights are brought into that order, one panel at a time.
-  const ConvShape& s = plan.shape;
-  const GemmKernel& kernel = *plan.gemm;
-  const std::int64_t inputs = s.C / s.groups, taps = s.kh * s.kw;
-  std::vector<float> row(static_cast<std::size_t>(plan.K)), rows(static_cast<std::size_t>(kernel.nr * plan.K));
-  for (std::int64_t group = 0; group < s.groups; ++group) {
-    auto* out = static_cast<std::byte*>(dst) + static_cast<std::size_t>(group) * plan.group_packed_bytes;
-    for (std::int64_t n0 = 0; n0 < plan.N; n0 += kernel.nr) {
-      const std::int64_t columns = std::min<std::int64_t>(kernel.nr, plan.N - n0);
-      for (std::int64_t j = 0; j < columns; ++j) {
-        source.read((group * plan.N + n0 + j) * plan.K, plan.K, row.data());
-        for (std::int64_t c = 0; c < inputs; ++c) {
-          for (std::int64_t t = 0; t < taps; ++t) {
-            rows[static_cast<std::size_t>(j * plan.K + t * inputs + c)] = row[static_cast<std::size_t>(c * taps + t)];
-          }
-        }
-      }
-      pack_weights(kernel, columns, plan.K, rows.data(), DType::f32, plan.K, out + packed_bytes(kernel, n0, plan.K));
-    }
-  }
+  (plan.gemm->layout == WeightLayout::f32_panel ? pack_patches<float> : pack_patches<bf16>)(
+      plan, src, src_type, pool, static_cast<std::byte*>(dst));
 }
 
 std::size_t conv_scratch_bytes(const ConvPlan& plan) {
