@@ -84,7 +84,11 @@ function(thimble_test name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gtest GTest::gtest_main)
   thimble_compile_options(${name})
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 600)
+  set(seconds 600)
+  if(CMAKE_CROSSCOMPILING)  # run by an emulator
+    set(seconds 3600)
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${seconds})
 endfunction()
 
 # thimble_bench(<name> SOURCES ... DEPENDS ...): a Google Benchmark program, or a plain one.

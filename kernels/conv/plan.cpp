@@ -190,8 +190,8 @@ std::size_t conv_packed_bytes(const ConvPlan& plan) {
 
 namespace {
 
-// The gathered patch runs over (ky, kx, c); rows of weights are brought into that order, one panel at a time. T: f32, or
-// bf16 where panels hold that, so that a panel's rows stay in the cache.
+// The gathered patch runs over (ky, kx, c); rows of weights are brought into that order, one panel at a time. T: f32,
+// or bf16 where panels hold that, so that a panel's rows stay in the cache.
 template <class T>
 void pack_patches(const ConvPlan& plan, const void* src, DType src_type, ThreadPool& pool, std::byte* dst) {
   constexpr DType kType = std::is_same_v<T, float> ? DType::f32 : DType::bf16;
@@ -227,8 +227,9 @@ void conv_pack(const ConvPlan& plan, const void* src, DType src_type, ThreadPool
   const Source source(src, src_type);
   if (plan.kind == ConvPlan::Kind::depthwise) return pack_depthwise(plan, source, static_cast<float*>(dst));
   if (plan.kind == ConvPlan::Kind::direct) return pack_direct(plan, source, static_cast<float*>(dst));
-  (plan.gemm->layout == WeightLayout::f32_panel ? pack_patches<float> : pack_patches<bf16>)(
-      plan, src, src_type, pool, static_cast<std::byte*>(dst));
+  (plan.gemm->layout == WeightLayout::f32_panel
+       ? pack_patches<float>
+       : pack_patches<bf16>)(plan, src, src_type, pool, static_cast<std::byte*>(dst));
 }
 
 std::size_t conv_scratch_bytes(const ConvPlan& plan) {
