@@ -2,6 +2,8 @@
 // do (peaks.h).
 #pragma once
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -25,12 +27,15 @@ struct CommonOptions {
   std::vector<std::array<std::int64_t, 3>> shapes;  // M, N, K
 };
 
-// Reads the arguments. own(name, value) takes those that are not in CommonOptions: it says whether it knows the name,
-// and value() gives the argument behind it. `names` lists what there is, for the message.
+// Reads the arguments. `names` lists the program's options, one space apart; those that are not in CommonOptions go to
+// own(name, value), where value() gives the argument behind the name.
 template <class Own>
 void parse_options(int argc, char** argv, CommonOptions& o, std::string_view names, Own&& own) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view arg = argv[i];
+    if (fmt::format(" {} ", names).find(fmt::format(" {} ", arg)) == std::string::npos) {
+      fail(ErrorKind::bad_input, "unknown option {}; there are {}", arg, names);
+    }
     const auto value = [&]() -> std::string {
       if (++i >= argc) fail(ErrorKind::bad_input, "{} wants a value", arg);
       return argv[i];
@@ -51,8 +56,8 @@ void parse_options(int argc, char** argv, CommonOptions& o, std::string_view nam
         fail(ErrorKind::bad_input, "--shape wants MxNxK");
       }
       o.shapes.push_back({m, n, k});
-    } else if (!own(arg, value)) {
-      fail(ErrorKind::bad_input, "unknown option {}; there are {}", arg, names);
+    } else {
+      own(arg, value);
     }
   }
 }

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -15,6 +14,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "bench/command.h"
 #include "bench/peaks.h"
 #include "kernels/conv/conv.h"
 #include "kernels/conv/qconv.h"
@@ -24,38 +24,19 @@ namespace {
 
 using namespace kernels;
 
-struct Options {
-  int threads = 1;
-  Isa isa = best_isa();
+struct Options : CommonOptions {
   std::string group = "all", type;
-  bool json = false;
 };
 
 Options parse(int argc, char** argv) {
   Options o;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view arg = argv[i];
-    const auto value = [&]() -> std::string {
-      if (++i >= argc) fail(ErrorKind::bad_input, "{} wants a value", arg);
-      return argv[i];
-    };
-    if (arg == "--threads") {
-      o.threads = std::clamp(std::atoi(value().c_str()), 1, 256);
-    } else if (arg == "--isa") {
-      const auto isa = isa_from_string(value());
-      if (!isa) fail(ErrorKind::bad_input, "--isa: no such instruction set");
-      o.isa = *isa;
-    } else if (arg == "--group") {
-      o.group = value();
-    } else if (arg == "--type") {
-      o.type = value();
-      if (o.type != "f32" && o.type != "bf16" && o.type != "i8") fail(ErrorKind::bad_input, "--type: f32, bf16 or i8");
-    } else if (arg == "--json") {
-      o.json = true;
-    } else {
-      fail(ErrorKind::bad_input, "unknown option {}; there are --threads --isa --group --type --json", arg);
+  o.threads = 1;
+  parse_options(argc, argv, o, "--threads --isa --group --type --json", [&](std::string_view name, const auto& value) {
+    (name == "--group" ? o.group : o.type) = value();
+    if (!o.type.empty() && o.type != "f32" && o.type != "bf16" && o.type != "i8") {
+      fail(ErrorKind::bad_input, "--type: f32, bf16 or i8");
     }
-  }
+  });
   return o;
 }
 
@@ -232,6 +213,6 @@ int main(int argc, char** argv) {
     thimble::bench::run(thimble::bench::parse(argc, argv));
   } catch (const std::exception& e) {
     fmt::print(stderr, "conv_bench: {}\n", e.what());
-    return 1;
+    return 2;
   }
 }

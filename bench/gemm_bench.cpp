@@ -32,14 +32,12 @@ struct Options : CommonOptions {
 Options parse(int argc, char** argv) {
   Options o;
   parse_options(argc, argv, o, "--json --quick --threads --type --isa --shape",
-                [&](std::string_view name, const auto& value) {
-                  if (name != "--type") return false;
+                [&](std::string_view, const auto& value) {
                   const auto type = dtype_from_string(value());
                   if (!type || (*type != DType::f32 && *type != DType::bf16)) {
                     fail(ErrorKind::bad_input, "--type: f32 or bf16");
                   }
                   o.types = {*type};
-                  return true;
                 });
   return o;
 }
@@ -200,6 +198,6 @@ int main(int argc, char** argv) {
     thimble::bench::run(thimble::bench::parse(argc, argv));
   } catch (const std::exception& e) {
     fmt::print(stderr, "gemm_bench: {}\n", e.what());
-    return 1;
+    return 2;
   }
 }

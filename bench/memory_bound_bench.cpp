@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -15,6 +14,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "bench/command.h"
 #include "bench/peaks.h"
 #include "kernels/attention/attention.h"
 #include "kernels/elementwise/elementwise.h"
@@ -27,35 +27,6 @@ namespace {
 
 using namespace kernels;
 
-struct Options {
-  bool quick = false;
-  int threads = usable_processors();
-  Isa isa = best_isa();
-};
-
-Options parse(int argc, char** argv) {
-  Options o;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view arg = argv[i];
-    const auto value = [&]() -> std::string {
-      if (++i >= argc) fail(ErrorKind::bad_input, "{} wants a value", arg);
-      return argv[i];
-    };
-    if (arg == "--quick") {
-      o.quick = true;
-    } else if (arg == "--threads") {
-      o.threads = std::clamp(std::atoi(value().c_str()), 1, 256);
-    } else if (arg == "--isa") {
-      const auto isa = isa_from_string(value());
-      if (!isa) fail(ErrorKind::bad_input, "--isa: no such instruction set");
-      o.isa = *isa;
-    } else {
-      fail(ErrorKind::bad_input, "unknown option {}; there are --quick --threads --isa", arg);
-    }
-  }
-  return o;
-}
-
 Buffer random_buffer(std::int64_t n, DType type, std::uint64_t seed) {
   Buffer values(static_cast<std::size_t>(n) * 4), out(static_cast<std::size_t>(n) * size_of(type));
   fill_normal(values.as<float>(), seed);
@@ -65,7 +36,7 @@ Buffer random_buffer(std::int64_t n, DType type, std::uint64_t seed) {
 
 class Bench {
  public:
-  explicit Bench(const Options& o) : o_(o), pool_(o.threads) {}
+  explicit Bench(const CommonOptions& o) : o_(o), pool_(o.threads) {}
 
   void run() {
     const Peaks peaks = measure_peaks(pool_);
@@ -251,7 +222,7 @@ class Bench {
     std::fflush(stdout);
   }
 
-  Options o_;
+  CommonOptions o_;
   ThreadPool pool_;
   double copy_gbs_ = 0;
 };
@@ -261,7 +232,9 @@ class Bench {
 
 int main(int argc, char** argv) {
   try {
-    thimble::bench::Bench(thimble::bench::parse(argc, argv)).run();
+    thimble::bench::CommonOptions options;
+    thimble::bench::parse_options(argc, argv, options, "--quick --threads --isa", [](auto, const auto&) {});
+    thimble::bench::Bench(options).run();
     return 0;
   } catch (const thimble::Error& e) {
     fmt::print(stderr, "memory_bound_bench: {}\n", e.what());

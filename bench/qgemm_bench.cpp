@@ -38,12 +38,9 @@ Options parse(int argc, char** argv) {
                 [&](std::string_view name, const auto& value) {
                   if (name == "--only") {
                     o.only = value();
-                  } else if (name == "--group") {
-                    o.group = std::atoi(value().c_str());
                   } else {
-                    return false;
+                    o.group = std::atoi(value().c_str());
                   }
-                  return true;
                 });
   return o;
 }
@@ -227,6 +224,6 @@ int main(int argc, char** argv) {
     thimble::bench::run(thimble::bench::parse(argc, argv));
   } catch (const std::exception& e) {
     fmt::print(stderr, "qgemm_bench: {}\n", e.what());
-    return 1;
+    return 2;
   }
 }
