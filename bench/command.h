@@ -1,5 +1,5 @@
-// What the kernel benches share: options of the command line, and the time of a call. Not here: what the machine can
-// do (peaks.h).
+// What the kernel benches share: options of the command line, main, and the time of a call. Not here: what the machine
+// can do (peaks.h).
 #pragma once
 
 #include <fmt/format.h>
@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,6 +60,18 @@ void parse_options(int argc, char** argv, CommonOptions& o, std::string_view nam
     } else {
       own(arg, value);
     }
+  }
+}
+
+// The main of a bench: what goes wrong is one line, and status 2.
+template <class Run>
+int bench_main(std::string_view name, Run&& run) {
+  try {
+    run();
+    return 0;
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "{}: {}\n", name, e.what());
+    return 2;
   }
 }
 

@@ -231,13 +231,10 @@ class Bench {
 }  // namespace thimble::bench
 
 int main(int argc, char** argv) {
-  try {
-    thimble::bench::CommonOptions options;
-    thimble::bench::parse_options(argc, argv, options, "--quick --threads --isa", [](auto, const auto&) {});
-    thimble::bench::Bench(options).run();
-    return 0;
-  } catch (const thimble::Error& e) {
-    fmt::print(stderr, "memory_bound_bench: {}\n", e.what());
-    return 2;
-  }
+  using namespace thimble::bench;
+  return bench_main("memory_bound_bench", [&] {
+    CommonOptions options;
+    parse_options(argc, argv, options, "--quick --threads --isa", [](auto, const auto&) {});
+    Bench(options).run();
+  });
 }

@@ -220,10 +220,6 @@ void run(const Options& o) {
 }  // namespace thimble::bench
 
 int main(int argc, char** argv) {
-  try {
-    thimble::bench::run(thimble::bench::parse(argc, argv));
-  } catch (const std::exception& e) {
-    fmt::print(stderr, "qgemm_bench: {}\n", e.what());
-    return 2;
-  }
+  using namespace thimble::bench;
+  return bench_main("qgemm_bench", [&] { run(parse(argc, argv)); });
 }

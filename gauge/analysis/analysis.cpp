@@ -104,6 +104,23 @@ void keep(Analysis& a, LayerReport r) {
   a.layers.push_back(std::move(r));
 }
 
+// Counts every operator; those that are layers are reported as f(graph, operator, report) completes them.
+template <class F>
+void for_each_layer(Analysis& a, const Model& model, F f) {
+  for (std::size_t n = 0; n < model.graphs.size(); ++n) {
+    const ModelGraph& g = model.graphs[n];
+    const Constants constants(g);
+    for (std::size_t i = 0; i < g.ops.size(); ++i) {
+      const ModelOp& op = g.ops[i];
+      ++a.operators[op.type];
+      if (holds_constant(g, op)) continue;
+      LayerReport r = layer_of(g, static_cast<std::int32_t>(n), static_cast<std::int32_t>(i), op, constants);
+      f(g, op, r);
+      keep(a, std::move(r));
+    }
+  }
+}
+
 // Costs of what an operator was lowered to, one or several, are its own.
 void count_lowered(Analysis& a, const Model& model, const Lowered& low, const Import& import) {
   const std::vector<ModelOp>& ops = low.model.graphs[0].ops;
@@ -119,22 +136,13 @@ void count_lowered(Analysis& a, const Model& model, const Lowered& low, const Im
     if (cost && !l.folded) costs[o] += *cost;
     shapes[o] = l.outputs;
   }
-  for (std::size_t n = 0; n < model.graphs.size(); ++n) {
-    const ModelGraph& g = model.graphs[n];
-    const Constants constants(g);
-    for (std::size_t i = 0; i < g.ops.size(); ++i) {
-      const ModelOp& op = g.ops[i];
-      ++a.operators[op.type];
-      if (holds_constant(g, op)) continue;
-      LayerReport r = layer_of(g, static_cast<std::int32_t>(n), static_cast<std::int32_t>(i), op, constants);
-      r.counted = n == 0 && found[i] == wanted[i];
-      if (n == 0) {
-        r.operations = costs[i];
-        r.outputs = shapes[i];
-      }
-      keep(a, std::move(r));
-    }
-  }
+  for_each_layer(a, model, [&](const ModelGraph&, const ModelOp&, LayerReport& r) {
+    const auto i = static_cast<std::size_t>(r.op);
+    r.counted = r.graph == 0 && found[i] == wanted[i];
+    if (r.graph != 0) return;
+    r.operations = costs[i];
+    r.outputs = shapes[i];
+  });
 }
 
 // Formats that say every shape themselves, and words of theirs for what the rules know under another name.
@@ -195,54 +203,36 @@ ModelOp in_known_words(const Model& model, const ModelOp& op) {
 }
 
 void count_declared(Analysis& a, const Model& model) {
-  for (std::size_t n = 0; n < model.graphs.size(); ++n) {
-    const ModelGraph& g = model.graphs[n];
-    const Constants constants(g);
-    for (std::size_t i = 0; i < g.ops.size(); ++i) {
-      const ModelOp& op = g.ops[i];
-      ++a.operators[op.type];
-      if (holds_constant(g, op)) continue;
-      LayerReport r = layer_of(g, static_cast<std::int32_t>(n), static_cast<std::int32_t>(i), op, constants);
-      std::vector<std::optional<Shape>> inputs;
-      const bool shaped = declared(g, op, inputs, r.outputs);
-      const auto cost = shaped ? operations_of(in_known_words(model, op), inputs, r.outputs) : std::nullopt;
-      r.counted = cost.has_value();
-      if (cost) r.operations = *cost;
-      keep(a, std::move(r));
-    }
-  }
+  for_each_layer(a, model, [&](const ModelGraph& g, const ModelOp& op, LayerReport& r) {
+    std::vector<std::optional<Shape>> inputs;
+    const bool shaped = declared(g, op, inputs, r.outputs);
+    const auto cost = shaped ? operations_of(in_known_words(model, op), inputs, r.outputs) : std::nullopt;
+    r.counted = cost.has_value();
+    if (cost) r.operations = *cost;
+  });
 }
 
 void count_layers(Analysis& a, const Model& model, const Import& import) {
   std::map<std::pair<std::int32_t, std::int32_t>, const ImportedLayer*> met;
   for (const ImportedLayer& l : import.layers) met[{l.graph, l.op}] = &l;
-  for (std::size_t n = 0; n < model.graphs.size(); ++n) {
-    const ModelGraph& g = model.graphs[n];
-    const Constants constants(g);
-    for (std::size_t i = 0; i < g.ops.size(); ++i) {
-      const ModelOp& op = g.ops[i];
-      ++a.operators[op.type];
-      if (op.type == "Constant") continue;
-      LayerReport r = layer_of(g, static_cast<std::int32_t>(n), static_cast<std::int32_t>(i), op, constants);
-      std::vector<std::optional<Shape>> inputs;
-      const auto found = met.find({r.graph, r.op});
-      bool shaped = true, folded = false;
-      // TFLite says its shapes; ONNX rarely does, and there the import has found them.
-      if (model.format != "tflite" && found != met.end()) {
-        inputs = found->second->inputs;
-        r.outputs = found->second->outputs;
-        folded = found->second->folded;
-      } else {
-        shaped = declared(g, op, inputs, r.outputs) && (model.format == "tflite" || import.stopped);
-      }
-      const auto operations = shaped ? operations_of(op, inputs, r.outputs) : std::nullopt;
-      // A branch that no run takes costs nothing.
-      const bool idle = model.format != "tflite" && found == met.end() && !import.stopped;
-      r.counted = operations.has_value() || idle;
-      if (operations && !folded) r.operations = *operations;
-      keep(a, std::move(r));
+  for_each_layer(a, model, [&](const ModelGraph& g, const ModelOp& op, LayerReport& r) {
+    std::vector<std::optional<Shape>> inputs;
+    const auto found = met.find({r.graph, r.op});
+    bool shaped = true, folded = false;
+    // TFLite says its shapes; ONNX rarely does, and there the import has found them.
+    if (model.format != "tflite" && found != met.end()) {
+      inputs = found->second->inputs;
+      r.outputs = found->second->outputs;
+      folded = found->second->folded;
+    } else {
+      shaped = declared(g, op, inputs, r.outputs) && (model.format == "tflite" || import.stopped);
     }
-  }
+    const auto operations = shaped ? operations_of(op, inputs, r.outputs) : std::nullopt;
+    // A branch that no run takes costs nothing.
+    const bool idle = model.format != "tflite" && found == met.end() && !import.stopped;
+    r.counted = operations.has_value() || idle;
+    if (operations && !folded) r.operations = *operations;
+  });
 }
 
 // Of a model in several files: its main one's and theirs.

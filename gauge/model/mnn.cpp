@@ -26,6 +26,16 @@ class MnnReader {
     ModelGraph& g = model_.graphs.emplace_back();
     g.name = root.string(4);
     GraphBuilder b(g);
+    fill(names, ops, b);
+    outputs(root, b);
+    const auto subgraphs = root.vector<FlatTable>(24);
+    budget_.take(subgraphs.size());
+    for (std::uint32_t i = 0; i < subgraphs.size(); ++i) subgraph(subgraphs[i]);
+  }
+
+ private:
+  // The tensors of a graph, which have names alone, and its operators.
+  void fill(const FlatVector<std::string_view>& names, const FlatVector<FlatTable>& ops, GraphBuilder& b) {
     budget_.take(names.size());
     for (std::uint32_t i = 0; i < names.size(); ++i) {
       ModelTensor t;
@@ -35,13 +45,8 @@ class MnnReader {
     }
     budget_.take(ops.size());
     for (std::uint32_t i = 0; i < ops.size(); ++i) read_op(ops[i], b);
-    outputs(root, b);
-    const auto subgraphs = root.vector<FlatTable>(24);
-    budget_.take(subgraphs.size());
-    for (std::uint32_t i = 0; i < subgraphs.size(); ++i) subgraph(subgraphs[i]);
   }
 
- private:
   void outputs(const FlatTable& root, GraphBuilder& b) {
     const auto list = root.vector<std::string_view>(12);
     ModelGraph& g = model_.graphs[0];
@@ -58,17 +63,7 @@ class MnnReader {
     g.name = from.string(4);
     g.parent = 0;
     GraphBuilder b(g);
-    const auto names = from.vector<std::string_view>(10);
-    budget_.take(names.size());
-    for (std::uint32_t i = 0; i < names.size(); ++i) {
-      ModelTensor t;
-      t.name = names[i];
-      t.has_shape = false;
-      b.add(std::move(t));
-    }
-    const auto ops = from.vector<FlatTable>(12);
-    budget_.take(ops.size());
-    for (std::uint32_t i = 0; i < ops.size(); ++i) read_op(ops[i], b);
+    fill(from.vector<std::string_view>(10), from.vector<FlatTable>(12), b);
   }
 
   std::vector<std::int32_t> indices(const FlatVector<std::int32_t>& v) {

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/json.h"
+#include "gauge/model/json_fields.h"
 #include "gauge/model/tf_nodes.h"
 #include "gauge/model/tfjs_layers.h"
 
@@ -15,17 +16,6 @@ constexpr std::size_t kMostShards = 4096;
 constexpr int kMostDepth = 64;
 
 // ---- JSON, carefully: every access says what was wanted ----
-
-const Json* member(const Json& object, const char* key) {
-  if (!object.is_object()) return nullptr;
-  const auto it = object.find(key);
-  return it == object.end() || it->is_null() ? nullptr : &*it;
-}
-
-std::string text_in(const Json& object, const char* key) {
-  const Json* v = member(object, key);
-  return v != nullptr && v->is_string() ? v->get<std::string>() : std::string();
-}
 
 std::int64_t whole(const Json& v) {
   if (v.is_number_integer()) return v.get<std::int64_t>();

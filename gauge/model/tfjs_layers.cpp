@@ -2,21 +2,12 @@
 
 #include <algorithm>
 
+#include "gauge/model/json_fields.h"
+
 namespace thimble::gauge {
 namespace {
 
 constexpr int kMostDepth = 8;  // models within models
-
-const Json* member(const Json& object, const char* key) {
-  if (!object.is_object()) return nullptr;
-  const auto it = object.find(key);
-  return it == object.end() || it->is_null() ? nullptr : &*it;
-}
-
-std::string text_in(const Json& object, const char* key) {
-  const Json* v = member(object, key);
-  return v != nullptr && v->is_string() ? v->get<std::string>() : std::string();
-}
 
 std::optional<Attribute> attribute_of(const Json& v) {
   if (v.is_boolean()) return Attribute(std::int64_t{v.get<bool>()});

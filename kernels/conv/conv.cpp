@@ -50,49 +50,15 @@ void run_groups(const ConvPlan& plan, const ConvArgs& args, ThreadPool& pool, vo
   }
 }
 
-void run_depthwise(const ConvPlan& plan, const ConvArgs& args, ThreadPool& pool) {
+// What rows of depthwise and direct kernels have in common.
+template <class Row>
+Row row_of(const ConvPlan& plan, const ConvArgs& args) {
   const ConvShape& s = plan.shape;
-  const std::int64_t OH = s.out_h(), OW = s.out_w();
-  const std::int64_t grain = std::max<std::int64_t>(1, s.B * OH / (8 * pool.threads()));
-  DepthwiseRow row{};
+  Row row{};
   row.w = static_cast<const float*>(args.w);
   row.H = s.H;
   row.W = s.W;
   row.C = s.C;
-  row.x_ld = args.x_ld ? args.x_ld : s.C;
-  row.channel_step = static_cast<std::int64_t>(round_up(static_cast<std::size_t>(s.C), kDepthwiseChannelStep));
-  row.kh = s.kh;
-  row.kw = s.kw;
-  row.dilation_h = s.dilation_h;
-  row.dilation_w = s.dilation_w;
-  row.stride_w = s.stride_w;
-  row.pad_left = s.pad_left;
-  row.OW = OW;
-  row.upsample = s.upsample;
-  row.epilogue = &args.epilogue;
-  row.y = args.y;
-  row.y_ld = args.y_ld ? args.y_ld : s.O;
-  row.y_type = args.y_type;
-  pool.parallel_for(s.B * OH, grain, [&](std::int64_t begin, std::int64_t end, int) {
-    DepthwiseRow mine = row;
-    for (std::int64_t i = begin; i < end; ++i) {
-      mine.x = static_cast<const std::byte*>(args.x) +
-               static_cast<std::size_t>(i / OH * s.H * s.W * row.x_ld) * size_of(plan.type);
-      mine.iy0 = i % OH * s.stride_h - s.pad_top;
-      mine.m0 = i * OW;
-      plan.depthwise->row(mine);
-    }
-  });
-}
-
-void run_direct(const ConvPlan& plan, const ConvArgs& args, ThreadPool& pool) {
-  const ConvShape& s = plan.shape;
-  DirectRow row{};
-  row.w = static_cast<const float*>(args.w);
-  row.H = s.H;
-  row.W = s.W;
-  row.C = s.C;
-  row.O = s.O;
   row.x_ld = args.x_ld ? args.x_ld : s.C;
   row.channel_step = static_cast<std::int64_t>(round_up(static_cast<std::size_t>(s.C), kDepthwiseChannelStep));
   row.kh = s.kh;
@@ -106,6 +72,31 @@ void run_direct(const ConvPlan& plan, const ConvArgs& args, ThreadPool& pool) {
   row.y = args.y;
   row.y_ld = args.y_ld ? args.y_ld : s.O;
   row.y_type = args.y_type;
+  return row;
+}
+
+void run_depthwise(const ConvPlan& plan, const ConvArgs& args, ThreadPool& pool) {
+  const ConvShape& s = plan.shape;
+  const std::int64_t OH = s.out_h();
+  const std::int64_t grain = std::max<std::int64_t>(1, s.B * OH / (8 * pool.threads()));
+  DepthwiseRow row = row_of<DepthwiseRow>(plan, args);
+  row.upsample = s.upsample;
+  pool.parallel_for(s.B * OH, grain, [&](std::int64_t begin, std::int64_t end, int) {
+    DepthwiseRow mine = row;
+    for (std::int64_t i = begin; i < end; ++i) {
+      mine.x = static_cast<const std::byte*>(args.x) +
+               static_cast<std::size_t>(i / OH * s.H * s.W * row.x_ld) * size_of(plan.type);
+      mine.iy0 = i % OH * s.stride_h - s.pad_top;
+      mine.m0 = i * row.OW;
+      plan.depthwise->row(mine);
+    }
+  });
+}
+
+void run_direct(const ConvPlan& plan, const ConvArgs& args, ThreadPool& pool) {
+  const ConvShape& s = plan.shape;
+  DirectRow row = row_of<DirectRow>(plan, args);
+  row.O = s.O;
   std::int64_t OH = s.out_h(), pictures = s.B, input = s.H;
   const bool plain = s.kh == 1 && s.kw == 1 && s.stride_h == 1 && s.stride_w == 1 && OH == s.H && row.OW == s.W;
   if (plain) {  // pixels are rows of a product: in lengths that fill tiles, whatever the picture's width
