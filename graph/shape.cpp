@@ -304,6 +304,7 @@ TensorType infer(const Resize& op, Types in) {
   want(is_float(in[0].dtype) && in[0].shape.size() == 4, "a floating (B, H, W, C)", in[0]);
   if (op.height < 1 || op.width < 1)
     fail(ErrorKind::bad_input, "a size of at least 1x1 was wanted, {}x{} came", op.height, op.width);
+  want(in[0].shape[1] >= 1 && in[0].shape[2] >= 1, "a picture of at least 1x1", in[0]);
   return {in[0].dtype, {in[0].shape[0], op.height, op.width, in[0].shape[3]}};
 }
 

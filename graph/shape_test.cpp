@@ -111,6 +111,7 @@ TEST(ShapeRule, Pictures) {
   refused(Pool2d{PoolKind::max, {2, 2}, {2, 2}, {2, 0, 0, 0}}, {f32({1, 8, 8, 4})}, {"smaller than the window"});
   gives(Resize{ResizeMode::bilinear, 5, 6}, {f32({1, 8, 8, 4})}, f32({1, 5, 6, 4}));
   refused(Resize{ResizeMode::nearest, 0, 6}, {f32({1, 8, 8, 4})}, {"0x6"});
+  refused(Resize{ResizeMode::nearest, 5, 6}, {f32({1, 8, 0, 4})}, {"at least 1x1"});
   gives(PixelShuffle{2}, {f32({1, 3, 4, 8})}, f32({1, 6, 8, 2}));
   refused(PixelShuffle{2}, {f32({1, 3, 4, 6})}, {"C*r*r", "f32[1,3,4,6]"});
   gives(PixelUnshuffle{2}, {f32({1, 6, 8, 2})}, f32({1, 3, 4, 8}));

@@ -38,8 +38,11 @@ bool convolution(Lowering& l, const ModelOp& op, bool transposed) {
   std::int64_t group = std::max<std::int64_t>(op.integer("group", 1), 1);
   if (!w.constant || !w.type.dtype || !is_float(*w.type.dtype) || outputs < 1 || kh < 1 || kw < 1) return false;
   if (op.type.ends_with("Depthwise")) group = outputs;
-  if (w.elements() % (outputs * kh * kw) != 0) return false;
-  const std::int64_t inner = w.elements() / (outputs * kh * kw);
+  std::int64_t inner = w.elements();
+  for (const std::int64_t size : {outputs, kh, kw}) {  // one after another: their product may pass 64 bits
+    if (inner % size != 0) return false;
+    inner /= size;
+  }
   Lowering::Attributes a{{"kernel_shape", Ints{kh, kw}},
                          {"strides", Ints{op.integer("stride_y", 1), op.integer("stride_x", 1)}},
                          {"dilations", Ints{op.integer("dilate_y", 1), op.integer("dilate_x", 1)}},
